@@ -1,0 +1,46 @@
+/** What a built variant is on disk: the contract between the builder and the engine. */
+
+/** base: 16-bit weights, med: 8 bit, cheap: 4 bit; fp32 is the exact reference that tests build. */
+export type VariantName = "base" | "med" | "cheap" | "fp32";
+export const VARIANTS = ["base", "med", "cheap"] as const;
+
+/** How a matrix is multiplied; a variant fixes only its values. */
+export type FormName = "blocks" | "float";
+
+/**
+ * `variant.json` in a variant's folder, beside `model.onnx`, `model.onnx.data` and the tokenizer's files
+ * (`tokenizer.json`, `tokenizer_config.json`, absent for models without one).
+ *
+ * The graph's inputs: `input_ids` int64 [B, S]; `position_ids` int64 [B, S] (only if `usesPositionIds`);
+ * `seqlens_k` int32 [B] (total length of each row - 1); `total_sequence_length` int32 [] (largest total);
+ * `logit_rows` int64 [R] (which of the B*S flattened positions get logits);
+ * `past_key_values.{l}.key|value` float32 [B, kvHeads, context, headDim], right-padded, the same buffer being
+ * `present.{l}.key|value`: updated in place. Output `logits` float32 [R, vocab].
+ */
+export interface VariantManifest {
+  builderVersion: number;
+  model: string;
+  variant: VariantName;
+  form: FormName;
+  architecture: string;
+  vocabSize: number;
+  hiddenSize: number;
+  /** Longest context of the model. */
+  contextLength: number;
+  layers: { kvHeads: number; headDim: number; window: number | null }[];
+  usesPositionIds: boolean;
+  eosTokenIds: number[];
+  /** Bytes of `model.onnx` and `model.onnx.data`. */
+  bytes: number;
+  /** Bits a weight over the matrices. */
+  bitsPerWeight: number;
+  parameters: number;
+  source: {
+    kind: "cache" | "hub" | "pypi" | "path";
+    location: string;
+    revision: string | null;
+    sha256: string;
+    format: string;
+    bitsPerWeight: number;
+  };
+}

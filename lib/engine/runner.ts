@@ -1,0 +1,32 @@
+/** What the batcher needs of a model: one chunk of a prompt in one slot, or one token in many slots. */
+
+/** Which positions of a chunk get logits: none, the last one, or [from, to) within the chunk. */
+export type LogitRows = "none" | "last" | readonly [from: number, to: number];
+
+export interface StepRow {
+  slot: number;
+  tokenId: number;
+  /** Tokens already in the slot's KV cache: the position of this token. */
+  position: number;
+}
+
+/** The one contract between scheduling and execution. Calls never overlap. */
+export interface StepRunner {
+  readonly slots: number;
+  /** KV positions of a slot. */
+  readonly context: number;
+  readonly vocabSize: number;
+  /**
+   * Runs positions [start, start + ids.length) of one slot.
+   * @returns float32 [rows, vocab], valid until the next call.
+   */
+  prefill(slot: number, ids: readonly number[], start: number, rows: LogitRows): Promise<Float32Array>;
+  /**
+   * Runs one token in each of some slots, all in one run.
+   * @param rows sorted by slot
+   * @param held for every slot below the highest row's that is not in `rows`: how many KV positions must survive
+   * @returns float32 [rows.length, vocab] in the order of `rows`, valid until the next call.
+   */
+  decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array>;
+  close(): void;
+}

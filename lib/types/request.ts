@@ -1,0 +1,54 @@
+/** Records of load, and the limits they are judged by. */
+import type { DatasetName } from "./example.ts";
+import type { FinishReason } from "./inference.ts";
+
+/** Service level objectives in ms; null is no limit. A request with several meets all of them or misses. */
+export interface Slo {
+  ttftMs: number | null;
+  tpotMs: number | null;
+  e2eMs: number | null;
+}
+
+export interface RequestError {
+  /** `timeout`, `refused`, `http_429`, `http_5xx`, `cut_stream`, `overlong`, `engine`, ... */
+  kind: string;
+  message: string;
+}
+
+/**
+ * One request of a load test: a line of `requests_concurrency_N.jsonl` (there in snake_case).
+ * Instants are monotonic ms since the level began. Durations follow `docs` in lib/metrics.
+ */
+export interface RequestRecord {
+  /** `<level>-<sequence>`, unique in a run. */
+  requestId: string;
+  exampleId: string;
+  dataset: DatasetName;
+  /** 0 the first time an example is sent in a level, 1 the second, ... */
+  repeat: number;
+  scheduledAt: number;
+  dispatchedAt: number;
+  admittedAt: number | null;
+  firstTokenAt: number | null;
+  lastTokenAt: number | null;
+  doneAt: number;
+  /** admitted - scheduled; null where the target does not say when it admitted. */
+  queueWaitTimeMs: number | null;
+  /** last token - admitted (dispatched where unknown). */
+  inferenceTimeMs: number | null;
+  /** last token - scheduled. */
+  e2eLatencyMs: number | null;
+  /** first token - dispatched. */
+  ttftMs: number | null;
+  /** first token - scheduled: what open-loop SLOs are judged on. */
+  ttftFromScheduledMs: number | null;
+  /** (last token - first token) / (content tokens - 1); null below two content tokens. */
+  tpotMs: number | null;
+  inputTokens: number;
+  outputTokens: number;
+  contentTokens: number;
+  truncatedTokens: number;
+  finishReason: FinishReason | null;
+  text: string;
+  error: RequestError | null;
+}
