@@ -20,7 +20,7 @@ const LAYERS = [
   "eval",
   "route",
   "sim",
-  "report",
+  "report", "pipeline",
 ]; // deno-fmt-ignore-line
 
 interface Module {
