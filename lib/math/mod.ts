@@ -1,0 +1,5 @@
+/** Seeded random numbers, quantiles and intervals. */
+export * from "./binomial.ts";
+export * from "./quantile.ts";
+export * from "./random.ts";
+export * from "./stats.ts";
