@@ -85,12 +85,32 @@ export interface ModelSpec {
   tied: boolean;
 }
 
+/** How GGUF files of an architecture say what the hub's files say. */
+export interface GgufDialect {
+  /** Value of `general.architecture`. */
+  name: string;
+  /** The hub's names by GGUF's, a layer's number written `#`, without `.weight` and `.bias`. */
+  tensors: Readonly<Record<string, string>>;
+  /** q and k rows lie in the order of GGML's interleaved rotation and are put back into the hub's. */
+  permutesQueryAndKey?: boolean;
+  /** What the converter added to the weights of norms, and reading takes off again. */
+  normShift?: number;
+  /**
+   * Keys of `config.json` beyond those that all architectures share.
+   * @param metadata with `general.architecture` cut off the keys (`attention.sliding_window`)
+   * @throws {BadInput} where the file asks for something that the architecture's description lacks.
+   */
+  config?(metadata: Record<string, unknown>, config: Record<string, unknown>): Record<string, unknown>;
+}
+
 /** One architecture: a file in `architectures/`. */
 export interface Architecture {
-  /** Values of `model_type` that it reads. */
+  /** Values of `model_type` that it reads; the first is what GGUF files get. */
   modelTypes: readonly string[];
-  /** Value of GGUF's `general.architecture`, if GGUF files of it are read. */
-  ggufName?: string;
+  /** Absent where GGUF files of it are not read. */
+  gguf?: GgufDialect;
+  /** The usual name of a tensor that some files on the hub name otherwise. */
+  canonicalName?(name: string): string;
   /** @throws {BadInput} where the config asks for something that the architecture's description lacks. */
   describe(config: Record<string, unknown>): ModelSpec;
 }
