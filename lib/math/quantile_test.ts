@@ -40,7 +40,7 @@ Deno.test("quantileRanks() bounds a p99 from above from 367 values on, a median 
   assert.deepEqual(quantileRanks(5, 0.5), [0, 6]);
   assert.deepEqual(quantileRanks(6, 0.5), [1, 6]);
   assert.deepEqual(quantileRanks(1, 0.99), [1, 2]);
-  // Conover, Practical Nonparametric Statistics: ranks 6 and 15 for the median of 20
+  // tables of the sign test: ranks 6 and 15 for the median of 20
   assert.deepEqual(quantileRanks(20, 0.5), [6, 15]);
 });
 

@@ -1,0 +1,138 @@
+/**
+ * From the records of a load level to its metrics.
+ *
+ * ```ts
+ * const metrics = new MetricsCalculator(records, slo, { concurrency: 8, ...load.summary });
+ * metrics.printReport();
+ * await metrics.saveMetrics("metrics_concurrency_8.json");
+ * ```
+ */
+import { writeJson } from "../std/files.ts";
+import { wilson } from "../math/mod.ts";
+import type { LevelSummary } from "../load/mod.ts";
+import type { RequestRecord, Slo } from "../types/mod.ts";
+import { describe } from "./distribution.ts";
+import type { MetricsDocument, MetricsSummary } from "./document.ts";
+import { metricsText } from "./text.ts";
+
+/** MLPerf Inference's server limits for Llama-2-70B; no limit on the end-to-end latency. */
+export const DEFAULT_SLO: Slo = { ttftMs: 2000, tpotMs: 200, e2eMs: null };
+
+export interface MetricsOptions extends Partial<LevelSummary> {
+  concurrency?: number;
+}
+
+export class MetricsCalculator {
+  readonly #records: readonly RequestRecord[];
+  readonly #slo: Slo;
+  readonly #options: MetricsOptions;
+  #document: MetricsDocument | null = null;
+
+  /** @param options how the level ran; without a duration it lasts from the first record to the last */
+  constructor(
+    records: readonly RequestRecord[],
+    slo: Slo = DEFAULT_SLO,
+    options: MetricsOptions = {},
+  ) {
+    this.#records = records;
+    this.#slo = slo;
+    this.#options = options;
+  }
+
+  /** Gives the metrics document. */
+  computeAllMetrics(): MetricsDocument {
+    return this.#document ??= {
+      summary: this.#summary(),
+      ttft: describe(this.#values((r) => r.ttftMs)),
+      ttft_from_scheduled: describe(this.#values((r) => r.ttftFromScheduledMs)),
+      tpot: describe(this.#values((r) => r.tpotMs)),
+      e2e_latency: describe(this.#values((r) => r.e2eLatencyMs)),
+      queue_wait: describe(this.#values((r) => r.queueWaitTimeMs)),
+    };
+  }
+
+  /** Prints the block of results of the level. */
+  printReport(print: (text: string) => void = console.log): void {
+    print(metricsText(this.computeAllMetrics()));
+  }
+
+  /** Writes the metrics document as JSON. */
+  saveMetrics(path: string): Promise<void> {
+    return writeJson(path, this.computeAllMetrics());
+  }
+
+  /** A metric of the successful requests that have it. */
+  #values(read: (record: RequestRecord) => number | null): Float64Array {
+    const values = new Float64Array(this.#records.length);
+    let n = 0;
+    for (const record of this.#records) {
+      const value = record.error === null ? read(record) : null;
+      if (value !== null && Number.isFinite(value)) values[n++] = value;
+    }
+    return values.subarray(0, n);
+  }
+
+  #summary(): MetricsSummary {
+    const slo = this.#slo;
+    const violations = { ttft: 0, tpot: 0, e2e: 0, error: 0 };
+    const errors: Record<string, number> = {};
+    let met = 0, failed = 0, inputTokens = 0, outputTokens = 0;
+    let withoutTpot = 0, truncated = 0, repeated = 0, firstAt = Infinity, lastAt = -Infinity;
+    for (const r of this.#records) {
+      firstAt = Math.min(firstAt, r.scheduledAt);
+      lastAt = Math.max(lastAt, r.doneAt);
+      if (r.truncatedTokens > 0) truncated++;
+      if (r.repeat > 0) repeated++;
+      if (r.error !== null) {
+        failed++;
+        violations.error++;
+        errors[r.error.kind] = (errors[r.error.kind] ?? 0) + 1;
+        continue;
+      }
+      inputTokens += r.inputTokens;
+      outputTokens += r.outputTokens;
+      if (r.tpotMs === null) withoutTpot++;
+      const missesTtft = exceeds(r.ttftFromScheduledMs ?? r.ttftMs, slo.ttftMs);
+      const missesTpot = exceeds(r.tpotMs, slo.tpotMs);
+      const missesE2e = exceeds(r.e2eLatencyMs, slo.e2eMs);
+      if (missesTtft) violations.ttft++;
+      if (missesTpot) violations.tpot++;
+      if (missesE2e) violations.e2e++;
+      if (!missesTtft && !missesTpot && !missesE2e) met++;
+    }
+    const total = this.#records.length;
+    const durationMs = this.#options.durationMs ?? (total > 0 ? lastAt - firstAt : null);
+    const seconds = durationMs === null ? null : durationMs / 1000;
+    const rate = (count: number) => seconds !== null && seconds > 0 ? count / seconds : null;
+    const share = (count: number) => total > 0 ? count / total : null;
+    return {
+      concurrency: this.#options.concurrency ?? null,
+      total_requests: total,
+      successful_requests: total - failed,
+      failed_requests: failed,
+      success_rate: share(total - failed),
+      duration_sec: seconds,
+      throughput_requests_per_sec: rate(total - failed),
+      throughput_tokens_per_sec: rate(outputTokens),
+      total_input_tokens: inputTokens,
+      total_output_tokens: outputTokens,
+      slo: { ttft_ms: slo.ttftMs, tpot_ms: slo.tpotMs, e2e_ms: slo.e2eMs },
+      slo_compliance: share(met),
+      slo_compliance_ci: wilson(met, total) ?? [null, null],
+      slo_violations: total - met,
+      slo_violations_by: violations,
+      goodput_requests_per_sec: rate(met),
+      errors,
+      requests_without_tpot: withoutTpot,
+      truncated_prompts: truncated,
+      repeated_requests: repeated,
+      warmup_requests: this.#options.warmupRequests ?? 0,
+      resumed: this.#options.resumed ?? false,
+      segments: (this.#options.segments ?? []).map((s) => ({ from_ms: s.fromMs, started_at: s.startedAt })),
+    };
+  }
+}
+
+/** A metric that a request does not have cannot miss its limit. */
+const exceeds = (value: number | null, limit: number | null) =>
+  value !== null && limit !== null && value > limit;

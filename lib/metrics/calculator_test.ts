@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { readJson } from "../std/files.ts";
+import { createRandom } from "../math/mod.ts";
+import type { RequestRecord } from "../types/mod.ts";
+import { MetricsCalculator } from "./calculator.ts";
+import { type MetricsDocument, summarizeLevel } from "./document.ts";
+
+/** A request that took 100 ms to the first token and 10 ms for each of 10 more. */
+function record(change: Partial<RequestRecord> = {}): RequestRecord {
+  return {
+    requestId: "c1-0",
+    exampleId: "mmlu/test/0",
+    dataset: "mmlu",
+    repeat: 0,
+    scheduledAt: 0,
+    dispatchedAt: 0,
+    admittedAt: 5,
+    firstTokenAt: 100,
+    lastTokenAt: 200,
+    doneAt: 200,
+    queueWaitTimeMs: 5,
+    inferenceTimeMs: 195,
+    e2eLatencyMs: 200,
+    ttftMs: 100,
+    ttftFromScheduledMs: 100,
+    tpotMs: 10,
+    inputTokens: 50,
+    outputTokens: 12,
+    contentTokens: 11,
+    truncatedTokens: 0,
+    finishReason: "stop",
+    text: "",
+    error: null,
+    ...change,
+  };
+}
+const failure = record({
+  ttftMs: null,
+  ttftFromScheduledMs: null,
+  tpotMs: null,
+  e2eLatencyMs: null,
+  queueWaitTimeMs: null,
+  outputTokens: 0,
+  finishReason: null,
+  error: { kind: "timeout", message: "" },
+});
+const slo = { ttftMs: 150, tpotMs: 20, e2eMs: null };
+
+Deno.test("computeAllMetrics() counts failures as SLO misses, but not in latencies or throughput", () => {
+  const { summary, ttft } = new MetricsCalculator(
+    [record(), record(), record({ ttftFromScheduledMs: 151, tpotMs: 21 }), failure],
+    slo,
+    { durationMs: 2000 },
+  ).computeAllMetrics();
+  assert.equal(summary.total_requests, 4);
+  assert.equal(summary.successful_requests, 3);
+  assert.equal(summary.success_rate, 0.75);
+  assert.equal(summary.slo_compliance, 0.5);
+  assert.equal(summary.slo_violations, 2);
+  assert.deepEqual(summary.slo_violations_by, { ttft: 1, tpot: 1, e2e: 0, error: 1 });
+  assert.equal(summary.goodput_requests_per_sec, 1);
+  assert.equal(summary.throughput_requests_per_sec, 1.5);
+  assert.equal(summary.throughput_tokens_per_sec, 18);
+  assert.deepEqual(summary.errors, { timeout: 1 });
+  assert.equal(ttft.count, 3);
+});
+
+Deno.test("computeAllMetrics() judges a one-token output on the SLOs that it has", () => {
+  const one = record({ tpotMs: null, contentTokens: 1 });
+  const { summary, tpot } = new MetricsCalculator([one, record()], slo).computeAllMetrics();
+  assert.equal(summary.slo_compliance, 1);
+  assert.equal(summary.requests_without_tpot, 1);
+  assert.equal(tpot.count, 1);
+  assert.equal(tpot.min, 10);
+  const late = new MetricsCalculator([{ ...one, ttftFromScheduledMs: 200 }], slo);
+  assert.equal(late.computeAllMetrics().summary.slo_compliance, 0);
+});
+
+Deno.test("computeAllMetrics() judges TTFT from the planned sending, and a limit itself is met", () => {
+  const compliance = (change: Partial<RequestRecord>) =>
+    new MetricsCalculator([record(change)], { ttftMs: 100, tpotMs: 10, e2eMs: 200 })
+      .computeAllMetrics().summary.slo_compliance;
+  assert.equal(compliance({}), 1);
+  assert.equal(compliance({ ttftFromScheduledMs: 100.001 }), 0);
+  assert.equal(compliance({ e2eLatencyMs: 200.001 }), 0);
+});
+
+Deno.test("computeAllMetrics() gives percentiles with intervals, mean and spread", () => {
+  const records = Array.from({ length: 1000 }, (_, i) => record({ ttftMs: 1000 - i, doneAt: 10 * (i + 1) }));
+  const { summary, ttft } = new MetricsCalculator(records, slo).computeAllMetrics();
+  assert.equal(summary.duration_sec, 10);
+  assert.equal(ttft.p50, 500.5);
+  assert.ok(Math.abs(ttft.p99! - 990.01) < 1e-9);
+  assert.deepEqual([ttft.min, ttft.max, ttft.mean, ttft.count], [1, 1000, 500.5, 1000]);
+  assert.ok(Math.abs(ttft.std! - Math.sqrt((1000 * 1001) / 12)) < 1e-9);
+  // the normal approximation: 500.5 ± 1.96 * sqrt(1000) / 2
+  assert.deepEqual(ttft.p50_ci, [469, 532]);
+  const [low, high] = ttft.p99_ci;
+  assert.ok(low! < ttft.p99! && high! > ttft.p99! && high! <= 1000);
+});
+
+Deno.test("computeAllMetrics() leaves the p99 open above below 367 requests", () => {
+  const interval = (n: number) =>
+    new MetricsCalculator(Array.from({ length: n }, (_, i) => record({ ttftMs: i })), slo)
+      .computeAllMetrics().ttft.p99_ci;
+  assert.equal(interval(366)[1], null);
+  assert.ok(interval(366)[0]! > 350);
+  assert.equal(interval(367)[1], 366);
+});
+
+Deno.test("computeAllMetrics() gives null, never NaN, for nothing or for failures alone", () => {
+  for (const records of [[], [failure], [record({ ttftMs: NaN, scheduledAt: 0, doneAt: 0 })]]) {
+    const document = new MetricsCalculator(records, slo).computeAllMetrics();
+    assert.deepEqual(JSON.parse(JSON.stringify(document)), document);
+    assert.equal(document.ttft.p99, null);
+    assert.deepEqual(document.ttft.p99_ci, [null, null]);
+    assert.equal(document.summary.throughput_tokens_per_sec, records[0]?.error ? 0 : null);
+  }
+});
+
+Deno.test("computeAllMetrics() takes duration, warm-up and resumption from the level", () => {
+  const { summary } = new MetricsCalculator([record({ truncatedTokens: 3, repeat: 1 })], slo, {
+    concurrency: 8,
+    durationMs: 500,
+    warmupRequests: 4,
+    resumed: true,
+    segments: [{ fromMs: 0, startedAt: "2026-01-01T00:00:00Z" }, {
+      fromMs: 100,
+      startedAt: "2026-01-02T00:00:00Z",
+    }],
+  }).computeAllMetrics();
+  assert.equal(summary.duration_sec, 0.5);
+  assert.deepEqual(summary.segments[1], { from_ms: 100, started_at: "2026-01-02T00:00:00Z" });
+  assert.deepEqual(
+    [
+      summary.concurrency,
+      summary.warmup_requests,
+      summary.resumed,
+      summary.truncated_prompts,
+      summary.repeated_requests,
+    ],
+    [8, 4, true, 1, 1],
+  );
+});
+
+Deno.test("summarizeLevel() gives the row of summary.json with the keys that its readers know", () => {
+  const metrics = new MetricsCalculator([record(), failure], slo, { durationMs: 1000 }).computeAllMetrics();
+  assert.deepEqual(summarizeLevel(4, metrics), {
+    concurrency: 4,
+    num_requests: 2,
+    duration_sec: 1,
+    success_rate: 0.5,
+    throughput_tokens_per_sec: 12,
+    ttft_p99_ms: 100,
+    tpot_p95_ms: 10,
+    e2e_p99_ms: 200,
+    slo_compliance: 0.5,
+    slo_violations: 1,
+  });
+});
+
+Deno.test("saveMetrics() writes the document", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const metrics = new MetricsCalculator([record()], slo);
+    await metrics.saveMetrics(join(dir, "metrics_concurrency_1.json"));
+    const saved = await readJson<MetricsDocument>(join(dir, "metrics_concurrency_1.json"));
+    assert.deepEqual(saved, metrics.computeAllMetrics());
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("printReport() prints the block that users know, with intervals and queue wait", () => {
+  const random = createRandom(1);
+  const records = Array.from(
+    { length: 4998 },
+    (_, i) =>
+      record({
+        ttftMs: 189.45,
+        ttftFromScheduledMs: 189.45,
+        queueWaitTimeMs: random.float(),
+        doneAt: i,
+        outputTokens: 5,
+      }),
+  );
+  let text = "";
+  new MetricsCalculator([...records, failure, failure], { ttftMs: 2000, tpotMs: 200, e2eMs: null }, {
+    concurrency: 1,
+    durationMs: 20_300,
+  }).printReport((t) => text += t);
+  const lines = text.split("\n");
+  assert.deepEqual(lines.slice(0, 17), [
+    "=".repeat(80),
+    "LOAD TEST RESULTS (Concurrency 1)",
+    "=".repeat(80),
+    "",
+    "SUMMARY:",
+    "  Total Requests:          5000",
+    "  Successful:              4998",
+    "  Success Rate:           99.96%",
+    "  Total Duration:         20.30 seconds",
+    "  Throughput:           1231.03 tokens/sec",
+    "  SLO Compliance:         99.96%",
+    "  SLO Violations:             2",
+    "  Request Rate:          246.21 requests/sec",
+    "  Goodput:               246.21 requests/sec",
+    "  SLO Limits:        TTFT <= 2000 ms, TPOT <= 200 ms",
+    "  Errors:            timeout 2",
+    "",
+  ]);
+  const ttft = lines.indexOf("TTFT (Time-to-First-Token) in milliseconds:");
+  assert.equal(lines[ttft + 1], "  P99:    189.45 ms [189.45, 189.45]");
+  assert.equal(lines[ttft + 4], "  Mean:   189.45 ms (±0.00)");
+  assert.ok(lines.some((l) => /^Queue Wait/.test(l)));
+  assert.equal(lines.at(-1), "=".repeat(80));
+});
+
+Deno.test("printReport() says where there are too few requests for a bound, or none", () => {
+  const text = (records: RequestRecord[]) => {
+    let out = "";
+    new MetricsCalculator(records, slo).printReport((t) => out += t);
+    return out;
+  };
+  assert.match(text(Array(20).fill(record())), /P99: {4}100.00 ms >= 100.00 \(n too small\)/);
+  assert.match(text([]), /TTFT.*\n {2}no request has one\n/);
+  assert.match(text([]), /Throughput: +n\/a tokens/);
+  assert.doesNotMatch(text([]) + text([record()]) + text([failure]), /NaN|undefined|null|Infinity/);
+});
