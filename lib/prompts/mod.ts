@@ -1,9 +1,9 @@
 /**
  * Prompts: a question becomes the messages that a model is asked with.
  *
- * Few-shot examples are earlier turns: the user asks, the assistant answers. A chat model has learnt from turns
- * that what follows each question is one answer in the form of those before it; inside one message a small model
- * reads them as part of the question.
+ * Few-shot examples are earlier turns: the user asks, the assistant answers. Chat models are trained on turns, so
+ * the answers before show the form of the next one, and each question is worded as it is without shots.
+ * @see lm-evaluation-harness, `--fewshot_as_multiturn`
  */
 import { BadInput } from "../std/errors.ts";
 import { sha256 } from "../std/files.ts";
