@@ -51,7 +51,6 @@ export async function* readJsonArray(path: string): AsyncGenerator<unknown> {
         start = i + 1;
         continue;
       }
-      const closes = byte === CLOSE || byte === CLOSE_BRACE;
       if (depth === 1 && byte === CLOSE_BRACE) throw malformed(`a } closes it after element ${index}`);
       if (depth === 1 && (byte === COMMA || byte === CLOSE)) {
         pieces.push(block.subarray(start, i));
@@ -63,7 +62,7 @@ export async function* readJsonArray(path: string): AsyncGenerator<unknown> {
       blank = false;
       if (byte === QUOTE) inString = true;
       else if (byte === OPEN || byte === OPEN_BRACE) depth++;
-      else if (closes) depth--;
+      else if (byte === CLOSE || byte === CLOSE_BRACE) depth--;
     }
     if (depth > 0 && !ended) pieces.push(block.slice(start));
   }
