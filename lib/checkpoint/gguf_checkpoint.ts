@@ -3,6 +3,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { ARCHITECTURES, unknownArchitecture } from "./architectures/mod.ts";
 import { collectIds, FileCheckpoint } from "./file_checkpoint.ts";
 import { type GgufMetadata, readGgufHeader } from "./gguf.ts";
+import { tokenizerFilesFromGguf } from "./gguf_tokenizer.ts";
 import type { Architecture, GgufDialect } from "./model_spec.ts";
 import { readStoredRows, type StoredTensor, WeightFile } from "./stored_tensor.ts";
 
@@ -35,7 +36,7 @@ export function openGguf(path: string): Checkpoint & { readonly metadata: GgufMe
       files: [file],
       tensors,
       eosTokenIds: endTokenIds(metadata),
-      tokenizerFiles: () => null,
+      tokenizerFiles: () => tokenizerFilesFromGguf(metadata),
       readRows: (tensor, start, count) =>
         readHubRows(dialect, config.head_dim as number, tensor, start, count),
     });
@@ -85,7 +86,7 @@ function hubConfig(
     max_position_embeddings: own.context_length,
     rms_norm_eps: own["attention.layer_norm_rms_epsilon"],
     layer_norm_epsilon: own["attention.layer_norm_epsilon"],
-    sliding_window: own["attention.sliding_window"],
+    sliding_window: own["attention.sliding_window"] || undefined, // 0 says none
     rope_theta: own["rope.freq_base"],
     partial_rotary_factor: own["rope.dimension_count"] && Number(own["rope.dimension_count"]) / headDim,
     rope_scaling: ropeScaling(file, own, tensors),

@@ -28,6 +28,7 @@ export interface NormSpec {
   offset: number;
 }
 
+/** Rotary positions; `inverseFrequencies` in `rope.ts` turns this into numbers. */
 export interface RopeSpec {
   theta: number;
   /** Dimensions that rotate (head size, or part of it). */
@@ -36,6 +37,8 @@ export interface RopeSpec {
   linearFactor?: number;
   /** ...or rescaled by llama-3's rule. */
   llama3?: { factor: number; lowFreqFactor: number; highFreqFactor: number; originalContext: number };
+  /** Frequencies are rounded, as in a PyTorch model that was cast to 16 bits as a whole. */
+  roundedTo?: "float16" | "bfloat16";
 }
 
 export interface LayerSpec {

@@ -4,10 +4,9 @@ import type { RopeSpec } from "../model_spec.ts";
 
 export type Config = Record<string, unknown>;
 
-function unfit(config: Config, key: string, rule: string): BadInput {
-  const type = config.model_type ?? "model's";
-  const state = key in config ? `it is ${JSON.stringify(config[key])}` : "it is not given";
-  return new BadInput(`Cannot use this ${type} config as ${key} must be ${rule}: ${state}`);
+function unfit(config: Config, key: string, rule: string, value: unknown = config[key]): BadInput {
+  const state = value == null ? "it is not given" : `it is ${JSON.stringify(value)}`;
+  return new BadInput(`Cannot use this ${config.model_type} config as ${key} must be ${rule}: ${state}`);
 }
 
 /**
@@ -16,7 +15,7 @@ function unfit(config: Config, key: string, rule: string): BadInput {
  */
 export function numberOf(config: Config, key: string, fallback?: number): number {
   const value = config[key] ?? fallback;
-  if (typeof value !== "number" || !Number.isFinite(value)) throw unfit(config, key, "a number");
+  if (typeof value !== "number" || !Number.isFinite(value)) throw unfit(config, key, "a number", value);
   return value;
 }
 
@@ -31,7 +30,7 @@ export function sizeOf(config: Config, key: string, fallback?: number): number {
 
 export function flagOf(config: Config, key: string, fallback: boolean): boolean {
   const value = config[key] ?? fallback;
-  if (typeof value !== "boolean") throw unfit(config, key, "true or false");
+  if (typeof value !== "boolean") throw unfit(config, key, "true or false", value);
   return value;
 }
 
@@ -49,6 +48,7 @@ export function mustBeOff(config: Config, ...keys: string[]): void {
 
 /**
  * Rotary positions, from `rope_parameters` (flat or by layer type), else from `rope_theta` and `rope_scaling`.
+ * Our own key `frequency_dtype` in either asks for rounded frequencies, which the hub's files never do.
  * @throws {BadInput} for a scaling other than linear and llama3's.
  * @see https://github.com/huggingface/transformers/blob/main/src/transformers/modeling_rope_utils.py
  */
@@ -65,15 +65,27 @@ export function ropeOf(config: Config, headDim: number, layerType?: string): Rop
     theta: numberOf(all, "rope_theta", 10000),
     dims: Math.floor(headDim * numberOf(all, "partial_rotary_factor", 1)),
   };
-  const key = "rope_type" in all ? "rope_type" : "type";
-  const kind = choiceOf(all, key, { default: "default", linear: "linear", llama3: "llama3" }, "default");
+  const roundings = { none: undefined, float16: "float16", bfloat16: "bfloat16" } as const;
+  const roundedTo = choiceOf(all, "frequency_dtype", roundings, "none");
+  if (roundedTo) rope.roundedTo = roundedTo;
+  all.rope_type ??= all.type;
+  const kind = choiceOf(
+    all,
+    "rope_type",
+    { default: "default", linear: "linear", llama3: "llama3" },
+    "default",
+  );
   if (kind === "linear") rope.linearFactor = numberOf(all, "factor");
   if (kind === "llama3") {
     rope.llama3 = {
       factor: numberOf(all, "factor"),
       lowFreqFactor: numberOf(all, "low_freq_factor"),
       highFreqFactor: numberOf(all, "high_freq_factor"),
-      originalContext: sizeOf(all, "original_max_position_embeddings"),
+      originalContext: sizeOf(
+        all,
+        "original_max_position_embeddings",
+        sizeOf(config, "max_position_embeddings"),
+      ),
     };
   }
   return rope;

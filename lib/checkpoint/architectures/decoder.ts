@@ -54,15 +54,6 @@ export function headDimOf(config: Config): number {
   return sizeOf(config, "head_dim", sizeOf(config, "hidden_size") / sizeOf(config, "num_attention_heads"));
 }
 
-/** @throws {BadInput} where query heads don't share key heads evenly. */
-export function checkHeads(config: Config, heads: number, kvHeads: number): void {
-  if (heads % kvHeads) {
-    throw new BadInput(
-      `Cannot use this ${config.model_type} config as its heads must share key heads evenly: ${heads} by ${kvHeads}`,
-    );
-  }
-}
-
 /** Describes an architecture that varies llama. */
 export function describeDecoder(config: Config, traits: DecoderTraits = {}): ModelSpec {
   const hidden = sizeOf(config, "hidden_size");
@@ -71,7 +62,11 @@ export function describeDecoder(config: Config, traits: DecoderTraits = {}): Mod
   const contextLength = sizeOf(config, "max_position_embeddings");
   const heads = sizeOf(config, "num_attention_heads");
   const kvHeads = sizeOf(config, "num_key_value_heads", heads);
-  checkHeads(config, heads, kvHeads);
+  if (heads % kvHeads) {
+    throw new BadInput(
+      `Cannot use this ${config.model_type} config as heads must share key heads evenly: ${heads} share ${kvHeads}`,
+    );
+  }
   const headDim = traits.headDim ?? headDimOf(config);
   const eps = numberOf(config, "rms_norm_eps", 1e-6);
   const activation = choiceOf(config, traits.activationKey ?? "hidden_act", ACTIVATIONS, "silu");

@@ -1,9 +1,15 @@
 /** The architectures that slolab knows: a new one is a file here and a word in the list below. */
 import { BadInput } from "../../std/errors.ts";
 import type { Architecture, ModelSpec } from "../model_spec.ts";
+import { gemma3 } from "./gemma3.ts";
+import { gpt2 } from "./gpt2.ts";
 import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { phi3 } from "./phi3.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
 
-export const ARCHITECTURES: readonly Architecture[] = [llama];
+export const ARCHITECTURES: readonly Architecture[] = [llama, mistral, qwen2, qwen3, gemma3, phi3, gpt2];
 
 /** The architecture of a config, or undefined. */
 export function findArchitecture(config: Record<string, unknown>): Architecture | undefined {
