@@ -3,7 +3,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { ARCHITECTURES, unknownArchitecture } from "./architectures/mod.ts";
 import { collectIds, FileCheckpoint } from "./file_checkpoint.ts";
 import { type GgufMetadata, readGgufHeader } from "./gguf.ts";
-import { tokenizerFilesFromGguf } from "./gguf_tokenizer.ts";
+import { tokenizerFilesOf } from "./gguf_tokenizer.ts";
 import type { Architecture, GgufDialect } from "./model_spec.ts";
 import { readStoredRows, type StoredTensor, WeightFile } from "./stored_tensor.ts";
 
@@ -36,7 +36,7 @@ export function openGguf(path: string): Checkpoint & { readonly metadata: GgufMe
       files: [file],
       tensors,
       eosTokenIds: endTokenIds(metadata),
-      tokenizerFiles: () => tokenizerFilesFromGguf(metadata),
+      tokenizerFiles: () => tokenizerFilesOf(metadata),
       readRows: (tensor, start, count) =>
         readHubRows(dialect, config.head_dim as number, tensor, start, count),
     });
