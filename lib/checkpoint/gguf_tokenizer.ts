@@ -7,7 +7,12 @@
  */
 import { BadInput } from "../std/errors.ts";
 import type { TokenizerFiles } from "./checkpoint.ts";
-import { GPT2_PATTERN, splitBy } from "./tokenizer.ts";
+import { GPT2_PATTERN, splitBy } from "./pre_tokenizer.ts";
+
+interface Token {
+  id: number;
+  text: string;
+}
 
 /** Values of `tokenizer.ggml.token_type`. */
 const NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER_DEFINED = 4, BYTE = 6;
@@ -57,15 +62,10 @@ export function tokenizerFilesOf(metadata: Readonly<Record<string, unknown>>): T
     );
   }
   const types = get<number[]>("token_type") ?? [];
-  const tokenOf = (name: string) => {
+  const tokenOf = (name: string): Token | undefined => {
     const id = get<number>(`${name}_token_id`);
-    return id === undefined ? undefined : tokens[id];
+    return id === undefined || tokens[id] === undefined ? undefined : { id, text: tokens[id] };
   };
-  const special = (name: string) => {
-    const content = tokenOf(name);
-    return content === undefined ? {} : { [`${name}_token`]: content };
-  };
-
   // Phi-3 drops the white space after its control tokens; its GGUF files do not say so.
   const stripsAfterControl = kind === "llama" && /phi-?3/i.test(String(metadata["general.name"]));
   const keepsSpace = ["<unk>", "<s>", "<|endoftext|>"];
@@ -87,11 +87,16 @@ export function tokenizerFilesOf(metadata: Readonly<Record<string, unknown>>): T
   const { addsBos, ...parts } = kind === "gpt2"
     ? bytePairParts(tokens, get("merges") ?? [], get("pre") ?? "default")
     : sentencePieceParts(tokens, types, get("scores") ?? [], {
-      unknownToken: tokenOf("unknown") ?? tokens[0],
+      unknownToken: tokenOf("unknown")?.text ?? tokens[0],
       addSpacePrefix: get("add_space_prefix") ?? true,
     });
   const bos = get("add_bos_token") ?? addsBos ? tokenOf("bos") : undefined;
   const eos = get("add_eos_token") ? tokenOf("eos") : undefined;
+  const names = { bos_token: "bos", eos_token: "eos", unk_token: "unknown", pad_token: "padding" };
+  const specialTokens = Object.entries(names).flatMap(([key, name]) => {
+    const token = tokenOf(name);
+    return token ? [[key, token.text]] : [];
+  });
   const template = metadata["tokenizer.chat_template"];
   return {
     tokenizer: {
@@ -103,27 +108,33 @@ export function tokenizerFilesOf(metadata: Readonly<Record<string, unknown>>): T
       post_processor: surroundWith(bos, eos),
     },
     config: {
-      ...special("bos"),
-      ...special("eos"),
-      ...(tokenOf("unknown") === undefined ? {} : { unk_token: tokenOf("unknown") }),
-      ...(tokenOf("padding") === undefined ? {} : { pad_token: tokenOf("padding") }),
+      ...Object.fromEntries(specialTokens),
       ...(template ? { chat_template: template } : {}),
-      clean_up_tokenization_spaces: false,
     },
   };
 }
 
 /** A post-processor that puts a token before and one after the text. */
-function surroundWith(before: string | undefined, after: string | undefined) {
-  if (before === undefined && after === undefined) return null;
-  const token = (id: string | undefined) => id === undefined ? [] : [{ SpecialToken: { id, type_id: 0 } }];
-  const sequence = (id: "A" | "B") => [...token(before), { Sequence: { id, type_id: 0 } }, ...token(after)];
-  return { type: "TemplateProcessing", single: sequence("A"), pair: [...sequence("A"), ...sequence("B")] };
+function surroundWith(before: Token | undefined, after: Token | undefined) {
+  if (!before && !after) return null;
+  const around = (token: Token | undefined) =>
+    token ? [{ SpecialToken: { id: token.text, type_id: 0 } }] : [];
+  const sequence = (id: "A" | "B") => [...around(before), { Sequence: { id, type_id: 0 } }, ...around(after)];
+  return {
+    type: "TemplateProcessing",
+    single: sequence("A"),
+    pair: [...sequence("A"), ...sequence("B")],
+    special_tokens: Object.fromEntries(
+      [before, after].flatMap((t) => t ? [[t.text, { id: t.text, ids: [t.id], tokens: [t.text] }]] : []),
+    ),
+  };
 }
 
 const idsByToken = (tokens: readonly string[]) => Object.fromEntries(tokens.map((token, id) => [token, id]));
 
-/** @throws {BadInput} where the pre-tokenizer is not known. */
+const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
+
+/** @throws {BadInput} where the pre-tokenizer is not known or a merge is none. */
 function bytePairParts(tokens: readonly string[], merges: readonly string[], name: string) {
   const pre = PRE_TOKENIZERS.find((p) => p.names.includes(name));
   if (!pre) {
@@ -139,19 +150,24 @@ function bytePairParts(tokens: readonly string[], merges: readonly string[], nam
       type: "Sequence",
       pretokenizers: [
         ...pre.patterns.map(splitBy),
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
+        BYTE_LEVEL,
       ],
     },
     model: {
       type: "BPE",
       vocab: idsByToken(tokens),
-      merges: merges.map((merge) => {
+      merges: merges.map((merge, rank) => {
         const space = merge.indexOf(" ", 1);
+        if (space < 0) {
+          throw new BadInput(
+            `Cannot read the file's tokenizer as a merge must be two tokens: merge ${rank} is '${merge}'`,
+          );
+        }
         return [merge.slice(0, space), merge.slice(space + 1)];
       }),
       ignore_merges: pre.ignoreMerges ?? false,
     },
-    decoder: { type: "ByteLevel" },
+    decoder: BYTE_LEVEL,
     addsBos: pre.addsBos ?? false,
   };
 }
@@ -159,6 +175,7 @@ function bytePairParts(tokens: readonly string[], merges: readonly string[], nam
 /**
  * SentencePiece joins, again and again, the two neighbours whose joined piece has the best score: byte pairs
  * with a merge for every way to cut a piece in two, the best piece's first.
+ * @throws {BadInput} where a token has no score.
  */
 function sentencePieceParts(
   tokens: readonly string[],
@@ -166,6 +183,11 @@ function sentencePieceParts(
   scores: readonly number[],
   o: { unknownToken: string; addSpacePrefix: boolean },
 ) {
+  if (scores.length < tokens.length) {
+    throw new BadInput(
+      `Cannot read the file's tokenizer as each token must have a score: ${scores.length} of ${tokens.length} do`,
+    );
+  }
   const pieces = tokens.flatMap((piece, id) => (types[id] ?? NORMAL) === NORMAL ? [{ piece, id }] : []);
   const known = new Set(pieces.map((p) => p.piece));
   const merges: [string, string][] = [];

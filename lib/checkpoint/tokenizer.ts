@@ -7,6 +7,7 @@
 import { BadInput, messageOf } from "../std/errors.ts";
 import type { Message, PromptInput } from "../types/mod.ts";
 import type { TokenizerFiles } from "./checkpoint.ts";
+import { withUnicodePatterns } from "./pre_tokenizer.ts";
 import { createTokenDecoder, type StreamDecoder } from "./token_decoder.ts";
 
 export type { StreamDecoder } from "./token_decoder.ts";
@@ -97,29 +98,4 @@ export async function loadTokenizer(files: TokenizerFiles): Promise<Tokenizer> {
     streamDecoder: ({ skipSpecialTokens = true } = {}) => createStream(skipSpecialTokens),
   };
   return tokenizer;
-}
-
-/** What GPT-2 splits text into, before byte pairs are merged. */
-export const GPT2_PATTERN = String
-  .raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
-
-/** A pre-tokenizer that splits off what a pattern matches. */
-export function splitBy(pattern: string): Record<string, unknown> {
-  return { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false };
-}
-
-/**
- * Rewrites the pre-tokenizers whose built-in patterns the package writes with JavaScript's `\d` and `\s`, so
- * that they split digits of all scripts (`٣`, `½`) and Unicode's white space as the Rust library does.
- */
-function withUnicodePatterns(json: unknown): unknown {
-  const step = json as { type?: string; pretokenizers?: unknown[] } & Record<string, unknown> | null;
-  if (step?.type === "Sequence") {
-    return { ...step, pretokenizers: step.pretokenizers?.flatMap((s) => withUnicodePatterns(s)) };
-  }
-  if (step?.type === "Digits") return splitBy(step.individual_digits ? "\\p{N}" : "\\p{N}+");
-  if (step?.type === "ByteLevel" && step.use_regex !== false && !step.add_prefix_space) {
-    return { type: "Sequence", pretokenizers: [splitBy(GPT2_PATTERN), { ...step, use_regex: false }] };
-  }
-  return json;
 }
