@@ -20,6 +20,8 @@ export const DEFAULT_SLO: Slo = { ttftMs: 2000, tpotMs: 200, e2eMs: null };
 
 export interface MetricsOptions extends Partial<LevelSummary> {
   concurrency?: number;
+  /** Where the questions came from (`hub`, `sample`). */
+  dataSource?: string;
 }
 
 export class MetricsCalculator {
@@ -107,6 +109,7 @@ export class MetricsCalculator {
     const share = (count: number) => total > 0 ? count / total : null;
     return {
       concurrency: this.#options.concurrency ?? null,
+      data_source: this.#options.dataSource ?? null,
       total_requests: total,
       successful_requests: total - failed,
       failed_requests: failed,

@@ -31,6 +31,8 @@ export interface MetricsDocument {
 
 export interface MetricsSummary {
   concurrency: number | null;
+  /** `sample` where the questions are those that come with slolab. */
+  data_source: string | null;
   total_requests: number;
   successful_requests: number;
   failed_requests: number;

@@ -55,6 +55,7 @@ export function metricsText(metrics: MetricsDocument): string {
     line("Request Rate", figure(s.throughput_requests_per_sec), " requests/sec"),
     line("Goodput", figure(s.goodput_requests_per_sec), " requests/sec"),
     note("SLO Limits", sloText(s.slo)),
+    ...(s.data_source === "sample" ? [note("Data", "the sample questions that come with slolab")] : []),
     ...(errors ? [note("Errors", errors)] : []),
     ...(s.requests_without_tpot
       ? [note("Without TPOT", `${s.requests_without_tpot} (fewer than 2 tokens), judged on the other SLOs`)]

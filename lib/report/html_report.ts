@@ -1,0 +1,258 @@
+/**
+ * A run folder as one self-contained HTML page: no network, no script, light and dark, for screen and print.
+ */
+import { join } from "node:path";
+import { writeAtomic } from "../std/files.ts";
+import { figure, intervalText, type MetricsDocument, percent, sloText } from "../metrics/mod.ts";
+import { chartsOf, MMLU_CHANCE } from "./charts.ts";
+import { type Cell, escapeHtml, table } from "./html.ts";
+import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
+import { STYLE } from "./style.ts";
+import { renderSvg } from "./svg.ts";
+import { judge, TARGET_ATTAINMENT } from "./verdict.ts";
+
+/**
+ * Writes `report.html` into a run folder.
+ * @returns the path of the report
+ * @throws {BadInput} where the folder holds no finished run.
+ */
+export async function writeHtmlReport(runDir: string): Promise<string> {
+  const path = join(runDir, "report.html");
+  await writeAtomic(path, await htmlReport(await readRun(runDir)));
+  return path;
+}
+
+/** Gives the page for the documents of a run. */
+export async function htmlReport(documents: RunDocuments): Promise<string> {
+  const { run, levels, evaluation, isSample } = documents;
+  const figures: string[] = [];
+  for (const chart of chartsOf(levels, evaluation)) {
+    figures.push(`<figure id="${chart.id}">\n${await renderSvg(chart, "currentColor")}\n</figure>`);
+  }
+  const title = titleOf(run);
+  return [
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<meta name="color-scheme" content="light dark">',
+    `<title>${escapeHtml(title)}</title>`,
+    `<style>${STYLE}</style>\n</head>\n<body>\n<main>`,
+    `<header><p class="kicker">slolab baseline report</p><h1>${escapeHtml(title)}</h1></header>`,
+    isSample
+      ? '<p class="notice" role="note"><strong>Sample data.</strong> The questions are the sample that comes with ' +
+        "slolab, not MMLU and GSM8K: accuracies say nothing about the benchmarks.</p>"
+      : "",
+    summarySection(documents),
+    figures.length ? `<section>\n<h2>Charts</h2>\n${figures.join("\n")}\n</section>` : "",
+    loadSection(documents),
+    accuracySection(documents),
+    settingsSection(documents),
+    "</main>\n</body>\n</html>\n",
+  ].filter((part) => part !== "").join("\n");
+}
+
+function titleOf(run: RunInfo): string {
+  const bits = { base: " (16 bit)", med: " (8 bit)", cheap: " (4 bit)" }[run.variant ?? ""] ?? "";
+  const parts = [run.model?.name, run.variant && run.variant + bits, run.device].filter((p) =>
+    p !== undefined
+  );
+  return parts.length ? parts.join(", ") : "Baseline";
+}
+
+function summarySection({ run, levels, evaluation }: RunDocuments): string {
+  const verdict = judge(levels.flatMap((l) => l.metrics ? [l.metrics.summary] : []));
+  const badge = {
+    met: "ok",
+    partly: "warn",
+    missed: "bad",
+    "no limits": "",
+    "not tested": "",
+  }[verdict.status];
+  const limits = levels.find((l) => l.metrics)?.metrics?.summary.slo;
+  const requests = levels.reduce((sum, l) => sum + l.row.num_requests, 0);
+  const questions = datasetsOf(evaluation).filter((d) => d.key !== "overall")
+    .map((d) => `${d.accuracy.total_count} ${d.name}`).join(" and ");
+  const machine = run.machine?.cpu ? ` on ${run.machine.cores ?? "?"} cores of ${run.machine.cpu}` : "";
+  const ran = [
+    levels.length
+      ? `${requests} requests at concurrency ${levels.map((l) => l.concurrency).join(", ")}${machine}.`
+      : "",
+    questions ? `${questions} questions answered.` : "",
+    run.status === "running" ? "The run was not complete when this was written." : "",
+  ].filter((s) => s !== "").join(" ");
+  const accuracy = datasetsOf(evaluation).filter((d) => d.key !== "overall").map(
+    ({ key, name, accuracy: a }) => {
+      const interval = a.wilson_95 ?? null;
+      const guess =
+        key === "mmlu" && interval !== null && interval[0] <= MMLU_CHANCE && MMLU_CHANCE <= interval[1]
+          ? "; not told apart from guessing, 25%"
+          : "";
+      return `${name} ${percent(a.accuracy, 1)}${
+        interval ? ` (${percent(interval[0], 1)} to ${percent(interval[1], 1)}${guess})` : ""
+      }`;
+    },
+  );
+  const card = (name: string, text: string, style = "") =>
+    `<div class="card ${style}"><dt>${name}</dt><dd>${escapeHtml(text)}</dd></div>`;
+  return [
+    '<section aria-label="Summary">\n<dl class="cards">',
+    card("What ran", ran || "Nothing."),
+    card("Is the SLO met?", verdict.slo, badge),
+    card("Where it breaks", verdict.breaks),
+    card("How accurate?", accuracy.length ? `${accuracy.join(". ")}.` : "Not evaluated."),
+    "</dl>",
+    limits
+      ? `<p class="small">SLO: ${escapeHtml(sloText(limits))}, for at least ${
+        percent(TARGET_ATTAINMENT, 0)
+      } of the requests; failures miss. Ranges are 95% intervals.</p>`
+      : "",
+    "</section>",
+  ].join("\n");
+}
+
+function loadSection({ levels }: RunDocuments): string {
+  if (levels.length === 0) return "";
+  const measured = levels.flatMap(({ concurrency, metrics }) => metrics ? [{ concurrency, metrics }] : []);
+  const over = table(
+    "Load test results by concurrency",
+    ["Concurrency", "Throughput, tokens/s", "TTFT p99, ms", "TPOT p95, ms", "E2E p99, ms", "SLO compliance"],
+    levels.map(({ concurrency, row }) => [
+      concurrency,
+      figure(row.throughput_tokens_per_sec),
+      figure(row.ttft_p99_ms),
+      figure(row.tpot_p95_ms),
+      figure(row.e2e_p99_ms),
+      percent(row.slo_compliance, 1),
+    ]),
+  );
+  const counts = table(
+    "Requests",
+    [
+      "Concurrency",
+      "Sent",
+      "Successful",
+      "Duration, s",
+      "Requests/s",
+      "Goodput, requests/s",
+      "SLO compliance, 95% interval",
+      "Missed by TTFT / TPOT / E2E / error",
+      "Warm-up",
+      "Notes",
+    ],
+    measured.map(({ concurrency, metrics: { summary: s } }) => [
+      concurrency,
+      s.total_requests,
+      `${s.successful_requests} (${percent(s.success_rate)})`,
+      figure(s.duration_sec),
+      figure(s.throughput_requests_per_sec),
+      figure(s.goodput_requests_per_sec),
+      intervalText(s.slo_compliance_ci, (v) => percent(v, 1)),
+      Object.values(s.slo_violations_by).join(" / "),
+      s.warmup_requests,
+      levelNotes(s),
+    ]),
+  );
+  const percentiles = measured.map(({ concurrency, metrics }) =>
+    table(
+      `Latency at concurrency ${concurrency}, ms`,
+      ["Metric", "p50", "p75", "p90", "p95", "p99", "Mean ± std", "Min", "Max", "Count"],
+      latencyRows(metrics),
+    )
+  );
+  return [
+    "<section>\n<h2>Load tests</h2>",
+    over,
+    measured.length ? counts : "",
+    ...percentiles,
+    '<p class="small">TTFT: first token after sending. TPOT: time from the first to the last token over the tokens ' +
+    "after the first; an answer of one token has none and is judged on the other limits. E2E: last token after the " +
+    "planned sending. Queue wait: from the planned sending to a slot. Latencies are those of successful requests; " +
+    "intervals are 95% by order statistics, open above where there are too few requests (p99: fewer than 367). " +
+    "A closed loop asks a slow server less often, and so hides queueing.</p>\n</section>",
+  ].join("\n");
+}
+
+function levelNotes(s: MetricsDocument["summary"]): string {
+  return [
+    ...Object.entries(s.errors).map(([kind, count]) => `${count} ${kind}`),
+    ...(s.requests_without_tpot ? [`${s.requests_without_tpot} without TPOT`] : []),
+    ...(s.truncated_prompts ? [`${s.truncated_prompts} prompts cut`] : []),
+    ...(s.repeated_requests ? [`${s.repeated_requests} repeats`] : []),
+    ...(s.resumed ? [`resumed, ${s.segments.length} parts`] : []),
+  ].join(", ");
+}
+
+function latencyRows(metrics: MetricsDocument): Cell[][] {
+  const rows = [
+    ["TTFT", metrics.ttft],
+    ["TPOT", metrics.tpot],
+    ["E2E", metrics.e2e_latency],
+    ["Queue wait", metrics.queue_wait],
+  ] as const;
+  return rows.filter(([, d]) => d.count > 0).map(([name, d]) => [
+    name,
+    ...(["p50", "p75", "p90", "p95", "p99"] as const).map((p) => ({
+      html: `${figure(d[p])}<br><small>${escapeHtml(intervalText(d[`${p}_ci`]))}</small>`,
+    })),
+    `${figure(d.mean)}${d.std === null ? "" : ` ± ${figure(d.std)}`}`,
+    figure(d.min),
+    figure(d.max),
+    d.count,
+  ]);
+}
+
+function accuracySection({ evaluation }: RunDocuments): string {
+  const datasets = datasetsOf(evaluation);
+  if (datasets.length === 0) return "";
+  const row = (name: string, a: AccuracyRow): Cell[] => [
+    name,
+    percent(a.accuracy),
+    a.wilson_95 ? `${percent(a.wilson_95[0], 1)} to ${percent(a.wilson_95[1], 1)}` : "n/a",
+    `${a.correct_count}/${a.total_count}`,
+  ];
+  const parts = (key: "by_category" | "by_difficulty" | "by_subject") =>
+    datasets.filter((d) => d.key !== "overall").flatMap(({ name, accuracy }) =>
+      Object.entries(accuracy[key] ?? {}).map(([part, a]) => row(`${name} · ${part}`, a))
+    );
+  const head = ["", "Accuracy", "95% interval", "Correct"];
+  const subjects = parts("by_subject");
+  return [
+    "<section>\n<h2>Accuracy</h2>",
+    table(
+      "Exact match",
+      ["Data set", ...head.slice(1), "Unparsable", "Cut off"],
+      datasets.map(({ name, accuracy: a }) => [
+        ...row(name, a),
+        percent(a.unparsable_rate, 1),
+        percent(a.truncated_rate, 1),
+      ]),
+    ),
+    ...[["By category", parts("by_category")], ["By difficulty", parts("by_difficulty")]].flatMap(
+      ([caption, rows]) => rows.length ? [table(caption as string, head, rows as Cell[][])] : [],
+    ),
+    subjects.length
+      ? `<details><summary>By subject</summary>\n${table("By subject", head, subjects)}\n</details>`
+      : "",
+    "</section>",
+  ].join("\n");
+}
+
+function settingsSection({ run }: RunDocuments): string {
+  if (Object.keys(run).length === 0) return "";
+  const repeat = run.command === undefined
+    ? ""
+    : `<h2>How to repeat it</h2>\n<pre><code>${escapeHtml(run.command)}</code></pre>`;
+  return [
+    "<section>",
+    repeat,
+    "<h2>Machine and settings</h2>",
+    table("run.json", ["Setting", "Value"], flatten(run).map(([key, value]) => [key, value])),
+    "</section>",
+  ].join("\n");
+}
+
+/** Gives the leaves of a document with their dotted paths; short lists stay together. */
+function flatten(value: unknown, path = ""): [string, string][] {
+  if (Array.isArray(value) && value.every((v) => typeof v !== "object")) return [[path, value.join(", ")]];
+  if (typeof value !== "object" || value === null) return [[path, value === null ? "none" : String(value)]];
+  return Object.entries(value).flatMap(([key, v]) => flatten(v, path ? `${path}.${key}` : key));
+}

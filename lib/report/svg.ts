@@ -1,0 +1,41 @@
+/** Vega-Lite specs to SVG without a browser. */
+import process from "node:process";
+import type { TopLevelSpec } from "vega-lite";
+import type { Chart } from "./charts.ts";
+import { escapeHtml } from "./html.ts";
+import { chartConfig } from "./theme.ts";
+
+/** Loads vega only when something is drawn, without the deprecation notice of one of its dependencies. */
+async function loadVega() {
+  const settings = process as unknown as { noDeprecation?: boolean };
+  const before = settings.noDeprecation;
+  settings.noDeprecation = true;
+  try {
+    return { vega: await import("vega"), vegaLite: await import("vega-lite") };
+  } finally {
+    settings.noDeprecation = before;
+  }
+}
+
+/**
+ * Draws a chart as an SVG element with its alt text.
+ * @param ink colour of text and axes; `currentColor` follows the page that the SVG stands in
+ * @throws {Error} where the spec does not compile.
+ */
+export async function renderSvg(chart: Chart, ink?: string): Promise<string> {
+  const { vega, vegaLite } = await loadVega();
+  const spec = ink === undefined ? chart.spec : { ...chart.spec, config: chartConfig(ink) } as TopLevelSpec;
+  const warnings: string[] = [];
+  const logger = vega.logger(vega.Warn);
+  logger.warn = (...message) => (warnings.push(message.join(" ")), logger);
+  const compiled = vegaLite.compile(spec, { logger }).spec;
+  if (warnings.length) {
+    throw new Error(`Cannot draw ${chart.id} as its spec must be sound: ${warnings.join("; ")}`);
+  }
+  const view = new vega.View(vega.parse(compiled), { renderer: "none", logger });
+  const svg = await view.toSVG();
+  view.finalize();
+  return svg
+    .replaceAll(/(id="|url\(#)((?:clip|gradient)[^")]*)/g, `$1${chart.id}-$2`)
+    .replace("<svg ", `<svg role="img" aria-label="${escapeHtml(chart.alt)}" `);
+}
