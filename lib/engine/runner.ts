@@ -16,6 +16,8 @@ export interface StepRunner {
   /** KV positions of a slot. */
   readonly context: number;
   readonly vocabSize: number;
+  /** Positions of a prompt that one run takes; it can take one more, so that no run has a single one left. */
+  readonly chunk: number;
   /**
    * Runs positions [start, start + ids.length) of one slot.
    * @returns float32 [rows, vocab], valid until the next call.
@@ -24,7 +26,8 @@ export interface StepRunner {
   /**
    * Runs one token in each of some slots, all in one run.
    * @param rows sorted by slot
-   * @param held for every slot below the highest row's that is not in `rows`: how many KV positions must survive
+   * @param held for every slot below the highest row's that is not in `rows`: how many KV positions must survive,
+   *   below `context`: the run may overwrite the one after them
    * @returns float32 [rows.length, vocab] in the order of `rows`, valid until the next call.
    */
   decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array>;

@@ -1,0 +1,246 @@
+/** A model that answers: prompts to token ids, the batcher over the runner, logits to text and scores. */
+import type { Tokenizer } from "../checkpoint/tokenizer.ts";
+import type {
+  ContinuationScore,
+  GenerateOptions,
+  Generation,
+  InferenceTarget,
+  PromptInput,
+} from "../types/mod.ts";
+import { Answer } from "./answer.ts";
+import { Batcher, chunkBounds, type DecodeStep, type Job, type Step } from "./batcher.ts";
+import type { StepRunner } from "./runner.ts";
+import { argmax, checkSampling, logSumExp } from "./sampling.ts";
+
+/** What happens to a prompt longer than the context: an error, or its beginning is cut off. */
+export type Overlong = "reject" | "truncate-left";
+
+export interface EngineOptions {
+  name: string;
+  runner: StepRunner;
+  /** Null for a model without one: it takes token ids and gives no text. */
+  tokenizer: Tokenizer | null;
+  eosTokenIds: readonly number[];
+  overlong?: Overlong;
+  /** Monotonic clock in ms. */
+  now?: () => number;
+}
+
+/** What an engine is doing at a moment. */
+export interface EngineStats {
+  queued: number;
+  running: number;
+  slots: number;
+  context: number;
+}
+
+export class Engine implements InferenceTarget, AsyncDisposable {
+  readonly name: string;
+  readonly tokenizer: Tokenizer | null;
+  readonly #runner: StepRunner;
+  readonly #batcher: Batcher;
+  readonly #eosTokenIds: readonly number[];
+  readonly #overlong: Overlong;
+  readonly #now: () => number;
+
+  constructor(options: EngineOptions) {
+    this.name = options.name;
+    this.tokenizer = options.tokenizer;
+    this.#runner = options.runner;
+    this.#batcher = new Batcher(options.runner);
+    this.#eosTokenIds = options.eosTokenIds;
+    this.#overlong = options.overlong ?? "reject";
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  get stats(): EngineStats {
+    const { slots, context } = this.#runner;
+    return { queued: this.#batcher.queued, running: this.#batcher.running, slots, context };
+  }
+
+  /**
+   * Answers one prompt. A string is plain text; messages get the model's chat template.
+   * @throws {RangeError} where the prompt does not fit or an option is out of its range.
+   */
+  async generate(prompt: PromptInput, options: GenerateOptions): Promise<Generation> {
+    const enqueuedAt = this.#now();
+    checkSampling(options);
+    const { ids, truncatedTokens } = this.#fit(prompt, options.maxTokens, options.requestId);
+    const answer = new Answer(this.tokenizer, {
+      ...options,
+      eosTokenIds: this.#eosTokenIds,
+      room: this.#runner.context - ids.length + 1,
+      now: this.#now,
+    });
+    await this.#batcher.run(this.#answer(ids, answer), options.signal);
+    const { text, tokenIds, admittedAt, firstTokenAt, lastTokenAt, logprobs } = answer;
+    return {
+      text,
+      tokenIds,
+      finishReason: answer.finishReason ?? "abort",
+      promptTokens: ids.length,
+      outputTokens: tokenIds.length,
+      contentTokens: tokenIds.length - Number(answer.ended),
+      truncatedTokens,
+      enqueuedAt,
+      admittedAt,
+      firstTokenAt,
+      lastTokenAt,
+      doneAt: this.#now(),
+      ...(options.logprobs === undefined ? {} : { logprobs }),
+    };
+  }
+
+  /**
+   * Log-likelihoods of continuations after a prompt, from one pass over the prompt. A continuation of one token
+   * costs nothing more; a longer one runs the prompt's last chunk again with its own tokens behind.
+   * @throws {RangeError} where a continuation has no token or does not fit behind the prompt.
+   * @throws the signal's reason where it comes first.
+   */
+  async score(
+    prompt: PromptInput,
+    continuations: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<ContinuationScore[]> {
+    const { tokenizer } = this;
+    if (tokenizer === null) throw new TypeError(`Cannot score text as ${this.name} must have a tokenizer`);
+    const parts = continuations.map((text) => tokenizer.encode(text, { addSpecialTokens: false }));
+    const empty = parts.findIndex((part) => part.length === 0);
+    if (empty >= 0) {
+      throw new RangeError(
+        `Cannot score a continuation as it must have a token: it is ${JSON.stringify(continuations[empty])}`,
+      );
+    }
+    if (parts.length === 0) return [];
+    const longest = Math.max(...parts.map((part) => part.length));
+    const { ids } = this.#fit(prompt, longest);
+    if (ids.length + longest - 1 > this.#runner.context) {
+      throw new RangeError(
+        `Cannot score a continuation as it must fit the ${this.#runner.context}-token KV slot behind its prompt: ` +
+          `they have ${ids.length} and ${longest} tokens`,
+      );
+    }
+    const scores = await this.#batcher.run(this.#score(ids, parts), signal);
+    if (scores === undefined) throw signal!.reason;
+    return scores;
+  }
+
+  /** Takes no more requests, ends those that it has, and frees the model. */
+  close(): Promise<void> {
+    return this.#batcher.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Token ids of a prompt that fit a slot, with room for the output where they have to be cut. */
+  #fit(
+    prompt: PromptInput,
+    outputTokens: number,
+    requestId?: string,
+  ): { ids: readonly number[]; truncatedTokens: number } {
+    const { context, vocabSize } = this.#runner;
+    const admit = `Cannot admit ${requestId === undefined ? "a request" : `request ${requestId}`} as`;
+    let ids: readonly number[];
+    if (typeof prompt === "object" && "ids" in prompt) {
+      ids = prompt.ids;
+      const bad = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+      if (bad !== undefined) {
+        throw new RangeError(`${admit} its token ids must be below ${vocabSize}: one is ${bad}`);
+      }
+    } else if (this.tokenizer === null) {
+      throw new TypeError(`${admit} its prompt must be token ids: ${this.name} has no tokenizer`);
+    } else {
+      ids = this.tokenizer.promptIds(prompt);
+    }
+    if (ids.length === 0) throw new RangeError(`${admit} its prompt must have a token: it is empty`);
+    if (ids.length <= context) return { ids, truncatedTokens: 0 };
+    if (this.#overlong === "reject") {
+      throw new RangeError(
+        `${admit} its prompt must fit the ${context}-token KV slot: it has ${ids.length} tokens`,
+      );
+    }
+    const kept = Math.max(context - outputTokens + 1, Math.ceil(context / 2));
+    return { ids: ids.slice(-kept), truncatedTokens: ids.length - kept };
+  }
+
+  /** Steps over the positions [from, ids.length); gives the logits of the last one, or of `rows`. */
+  *#prefill(
+    ids: readonly number[],
+    from: number,
+    to: number,
+    last: "none" | "last",
+  ): Generator<Step, Float32Array, Float32Array> {
+    let logits!: Float32Array;
+    for (const [start, end] of chunkBounds(from, to, this.#runner.chunk)) {
+      logits = yield {
+        kind: "prefill",
+        ids: ids.slice(start, end),
+        start,
+        rows: end === to ? last : "none",
+      };
+    }
+    return logits;
+  }
+
+  *#answer(ids: readonly number[], answer: Answer): Job<void> {
+    answer.admittedAt = this.#now();
+    let logits = yield* this.#prefill(ids, 0, ids.length, "last");
+    const step: DecodeStep = { kind: "decode", tokenId: 0, position: ids.length };
+    for (;; step.position++) {
+      step.tokenId = answer.accept(logits);
+      if (answer.finishReason !== null) return;
+      logits = yield step;
+    }
+  }
+
+  *#score(ids: readonly number[], parts: readonly number[][]): Job<ContinuationScore[]> {
+    const { chunk } = this.#runner;
+    const last = ids.length - 1;
+    /** Where the prompt's last chunk begins: what precedes it is run once. */
+    const shared = last - last % chunk;
+    const scores: ContinuationScore[] = parts.map((part) => ({
+      logprob: 0,
+      tokens: part.length,
+      isGreedy: true,
+    }));
+    const add = (
+      score: ContinuationScore,
+      tokenId: number,
+      logits: Float32Array,
+      total: number,
+      best: number,
+    ) => {
+      score.logprob += logits[tokenId] - total;
+      score.isGreedy &&= best === tokenId;
+    };
+
+    if (parts.some((part) => part.length === 1)) {
+      const logits = yield* this.#prefill(ids, 0, ids.length, "last");
+      const total = logSumExp(logits), best = argmax(logits);
+      parts.forEach((part, i) => part.length === 1 && add(scores[i], part[0], logits, total, best));
+    } else {
+      yield* this.#prefill(ids, 0, shared, "none");
+    }
+    for (const [i, part] of parts.entries()) {
+      if (part.length === 1) continue;
+      const all = [...ids, ...part.slice(0, -1)];
+      for (const [start, end] of chunkBounds(shared, all.length, chunk)) {
+        const from = Math.max(last, start);
+        const logits = yield {
+          kind: "prefill",
+          ids: all.slice(start, end),
+          start,
+          rows: from < end ? [from - start, end - start] : "none",
+        };
+        const { vocabSize } = this.#runner;
+        for (let at = from; at < end; at++) {
+          const row = logits.subarray((at - from) * vocabSize, (at - from + 1) * vocabSize);
+          add(scores[i], part[at - last], row, logSumExp(row), argmax(row));
+        }
+      }
+    }
+    return scores;
+  }
+}
