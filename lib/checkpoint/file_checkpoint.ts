@@ -46,7 +46,7 @@ export class FileCheckpoint implements Checkpoint {
   async readRows(name: string, rowStart: number, rowCount: number): Promise<Float32Array<ArrayBuffer>> {
     const tensor = this.tensors.get(name);
     if (!tensor) throw new BadInput(`Cannot read ${this.path} as it must hold ${name}: it does not`);
-    return (this.#parts.readRows ?? readStoredRows)(tensor as StoredTensor, rowStart, rowCount);
+    return (this.#parts.readRows ?? readStoredRows)(tensor, rowStart, rowCount);
   }
 
   /** One file's own hash; of shards, that of their lines `<hash>  <name>`. */

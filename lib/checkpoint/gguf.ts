@@ -68,7 +68,7 @@ export function readGgufHeader(file: WeightFile): { metadata: GgufMetadata; tens
     }
     places.push({ name, shape, type, file, offset: cursor.u64() });
   }
-  const alignment = Number(metadata["general.alignment"] ?? 32);
+  const alignment = Number(metadata["general.alignment"]) || 32;
   const dataStart = Math.ceil(cursor.place / alignment) * alignment;
   const tensors = places.map((place) => {
     const bytes = storedBytes(place.type, place.shape);

@@ -66,7 +66,7 @@ export function readSafetensorsHeader(file: WeightFile): StoredTensor[] {
     }
     tensors.push({ name, shape, type: dtype, bytes, file, offset: dataStart + from });
   }
-  tensors.sort((a, b) => a.offset - b.offset);
+  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
   let end = dataStart;
   for (const { name, offset, bytes } of tensors) {
     if (offset !== end) {

@@ -103,10 +103,10 @@ export function readStoredRows(
     const source = file.readSlice(tensor.offset + (rowStart + done) * rowBytes, n * rowBytes);
     const part = out.subarray(done * columns, (done + n) * columns);
     block.dequantise(source, n * rowBytes / block.bytes, part);
-    if (!isFinite(part)) {
+    if (!allFinite(part)) {
       const at = part.findIndex((v) => !Number.isFinite(v));
       throw file.invalid(
-        `hold finite weights`,
+        "hold finite weights",
         `row ${rowStart + done + Math.floor(at / columns)} of ${name} has ${part[at]}`,
       );
     }
@@ -114,7 +114,7 @@ export function readStoredRows(
   return out;
 }
 
-function isFinite(values: Float32Array): boolean {
+function allFinite(values: Float32Array): boolean {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i] - values[i]; // 0, or NaN from the first on
   return sum === 0;
