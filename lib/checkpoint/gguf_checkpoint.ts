@@ -5,6 +5,7 @@ import { collectIds, FileCheckpoint } from "./file_checkpoint.ts";
 import { type GgufMetadata, readGgufHeader } from "./gguf.ts";
 import { tokenizerFilesOf } from "./gguf_tokenizer.ts";
 import type { Architecture, GgufDialect } from "./model_spec.ts";
+import { inverseFrequencies } from "./rope.ts";
 import { readStoredRows, type StoredTensor, WeightFile } from "./stored_tensor.ts";
 
 /** Control tokens that end an answer beyond the one that the metadata names, as llama.cpp takes them. */
@@ -71,8 +72,9 @@ function hubConfig(
   const headDim = Number(
     own["attention.key_length"] ?? Number(own.embedding_length) / Number(own["attention.head_count"]),
   );
-  if (Number(own["attention.value_length"] ?? headDim) !== headDim) {
-    throw file.invalid("have keys and values of one size", `${headDim} and ${own["attention.value_length"]}`);
+  const valueDim = own["attention.value_length"];
+  if (valueDim !== undefined && valueDim !== headDim) {
+    throw file.invalid("have keys and values of one size", `${headDim} and ${valueDim}`);
   }
   const config: Record<string, unknown> = {
     model_type: modelTypes[0],
@@ -119,26 +121,25 @@ function ropeScaling(
 function llama3Scaling(file: WeightFile, own: GgufMetadata, stored: StoredTensor): Record<string, unknown> {
   const divisors = readStoredRows(stored, 0, stored.shape[0]);
   const factor = divisors.reduce((a, b) => Math.max(a, b), 1);
-  const scaling = {
-    rope_type: "llama3",
-    factor,
-    low_freq_factor: 1,
-    high_freq_factor: 4,
-    original_max_position_embeddings: 8192,
-  };
-  const theta = Number(own["rope.freq_base"] ?? 10000);
-  divisors.forEach((divisor, i) => {
-    const wavelength = 2 * Math.PI * theta ** (i / divisors.length);
-    const smooth = Math.min(1, Math.max(0, (8192 / wavelength - 1) / 3));
-    const expected = 1 / ((1 - smooth) / factor + smooth);
-    if (Math.abs(divisor - expected) > 1e-3 * expected) {
+  const llama3 = { factor, lowFreqFactor: 1, highFreqFactor: 4, originalContext: 8192 };
+  const plain = { theta: Number(own["rope.freq_base"] ?? 10000), dims: 2 * divisors.length };
+  const scaled = inverseFrequencies({ ...plain, llama3 });
+  inverseFrequencies(plain).forEach((frequency, i) => {
+    const expected = frequency / scaled[i];
+    if (Math.abs(divisors[i] - expected) > 1e-3 * expected) {
       throw file.invalid(
         "scale rotary frequencies as llama 3 does (factors 1 and 4, 8192 tokens)",
-        `rope_freqs.weight[${i}] is ${divisor}, not ${expected}`,
+        `rope_freqs.weight[${i}] is ${divisors[i]}, not ${expected}`,
       );
     }
   });
-  return scaling;
+  return {
+    rope_type: "llama3",
+    factor,
+    low_freq_factor: llama3.lowFreqFactor,
+    high_freq_factor: llama3.highFreqFactor,
+    original_max_position_embeddings: llama3.originalContext,
+  };
 }
 
 function endTokenIds(metadata: GgufMetadata): number[] {
