@@ -62,12 +62,15 @@ function readRules(json: DecoderJson | null): DecodingRules {
   return rules;
 }
 
-/** GPT-2's alphabet: each byte as a printable character, those that are not from U+0100 on. */
-const BYTE_OF_CHAR = new Map<string, number>();
-for (let byte = 0, next = 256; byte < 256; byte++) {
-  const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-  BYTE_OF_CHAR.set(String.fromCharCode(printable ? byte : next++), byte);
-}
+/** GPT-2's alphabet: each byte as a printable character, those that are none as U+0100 and on. */
+export const CHAR_OF_BYTE: readonly string[] = (() => {
+  let next = 256;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const isPrintable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+    return String.fromCharCode(isPrintable ? byte : next++);
+  });
+})();
+const BYTE_OF_CHAR = new Map(CHAR_OF_BYTE.map((char, byte) => [char, byte]));
 
 /** A token's bytes, or null where a character of it stands for none. */
 function byteLevelBytes(token: string): Uint8Array | null {
