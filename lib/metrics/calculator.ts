@@ -13,10 +13,8 @@ import type { LevelSummary } from "../load/mod.ts";
 import type { RequestRecord, Slo } from "../types/mod.ts";
 import { describe } from "./distribution.ts";
 import type { MetricsDocument, MetricsSummary } from "./document.ts";
+import { DEFAULT_SLO } from "./slo.ts";
 import { metricsText } from "./text.ts";
-
-/** MLPerf Inference's server limits for Llama-2-70B; no limit on the end-to-end latency. */
-export const DEFAULT_SLO: Slo = { ttftMs: 2000, tpotMs: 200, e2eMs: null };
 
 export interface MetricsOptions extends Partial<LevelSummary> {
   concurrency?: number;

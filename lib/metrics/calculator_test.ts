@@ -206,7 +206,7 @@ Deno.test("printReport() prints the block that users know, with intervals and qu
     "  SLO Violations:             2",
     "  Request Rate:          246.21 requests/sec",
     "  Goodput:               246.21 requests/sec",
-    "  SLO Limits:        TTFT <= 2000 ms, TPOT <= 200 ms",
+    "  SLO Limits:        TTFT <= 2000 ms, TPOT <= 200 ms (MLPerf's for a 70B model)",
     "  Errors:            timeout 2",
     "",
   ]);

@@ -1,4 +1,5 @@
 /** A level's metrics as the block of text that the terminal shows. */
+import { DEFAULT_SLO } from "./slo.ts";
 import type { Distribution, Interval, MetricsDocument } from "./document.ts";
 
 const RULE = "=".repeat(80);
@@ -29,7 +30,10 @@ export function sloText(slo: MetricsDocument["summary"]["slo"]): string {
   const limits = ([["TTFT", slo.ttft_ms], ["TPOT", slo.tpot_ms], ["E2E", slo.e2e_ms]] as const)
     .filter(([, limit]) => limit !== null)
     .map(([name, limit]) => `${name} <= ${limit} ms`);
-  return limits.length ? limits.join(", ") : "none (every answer counts)";
+  if (limits.length === 0) return "none (every answer counts)";
+  const ofMlperf = slo.ttft_ms === DEFAULT_SLO.ttftMs && slo.tpot_ms === DEFAULT_SLO.tpotMs &&
+    slo.e2e_ms === null;
+  return limits.join(", ") + (ofMlperf ? " (MLPerf's for a 70B model)" : "");
 }
 
 /** Gives the block of a level. */

@@ -26,15 +26,17 @@ const METRIC_NAMES: Record<MetricKey, string> = {
   e2e_latency: "End-to-end latency",
   queue_wait: "Queue wait",
 };
+/** Two panels and their axes fill the report's width. */
+const PANEL_WIDTH = 335;
 /** Accuracy of a guesser among four letters. */
 export const MMLU_CHANCE = 0.25;
 
 /** Gives every chart that the documents of a run hold figures for. */
 export function chartsOf(levels: Level[], evaluation: EvaluationDocument | null): Chart[] {
   const measured = levels.filter((l): l is Measured => l.metrics !== null);
-  const charts = measured.length
-    ? [latencyChart(measured), throughputChart(measured), sloChart(measured)]
-    : [];
+  const charts: Chart[] = [];
+  if (measured.some((l) => l.metrics.summary.successful_requests > 0)) charts.push(latencyChart(measured));
+  if (measured.length) charts.push(throughputChart(measured), sloChart(measured));
   if (levels.some((l) => l.records.some((r) => r.e2eLatencyMs !== null))) charts.push(ecdfChart(levels));
   if (datasetsOf(evaluation).length) charts.push(accuracyChart(evaluation!));
   return charts;
@@ -60,14 +62,14 @@ export function latencyChart(levels: Measured[]): Chart {
     const top = Math.max(...values.map((v) => v.drawn_upper));
     return {
       title: METRIC_NAMES[key],
-      width: 270,
+      width: PANEL_WIDTH,
       height: 170,
       data: { values },
       encoding: {
         x: { field: "concurrency", type: "ordinal", title: "concurrency (requests in flight)" },
         xOffset: { field: "percentile" },
         y: { type: "quantitative", title: "ms", scale: { zero: true } },
-        color: { field: "percentile", legend: { title: "percentile" } },
+        color: { field: "percentile", title: "percentile, from left to right" },
       },
       layer: [
         {
@@ -83,14 +85,17 @@ export function latencyChart(levels: Measured[]): Chart {
         },
         {
           mark: { type: "point", filled: true, size: 55, opacity: 1 },
-          encoding: { y: { field: "value" }, shape: { field: "percentile" } },
+          encoding: {
+            y: { field: "value" },
+            shape: { field: "percentile", legend: null, scale: { range: ["circle", "square", "diamond"] } },
+          },
         },
         {
           transform: [{ filter: "datum.upper === null" }],
-          mark: { type: "point", shape: "triangle-up", filled: false, size: 40, yOffset: -11, opacity: 1 },
+          mark: { type: "point", shape: "triangle-up", filled: true, size: 40, yOffset: -11, opacity: 1 },
           encoding: { y: { field: "drawn_upper" } },
         },
-        ...limitLayers(limit !== null && limit <= 1.5 * top ? limit : null, "y"),
+        ...(limit !== null && limit <= 1.5 * top ? [limitLine(limit)] : []),
       ],
     };
   };
@@ -165,7 +170,7 @@ export function throughputChart(levels: Measured[]): Chart {
       hconcat: [
         {
           title: "Output tokens",
-          width: 270,
+          width: PANEL_WIDTH,
           height: 170,
           data: { values: tokens },
           mark: { type: "line", point: { size: 55, filled: true }, color: PALETTE[0] },
@@ -173,15 +178,20 @@ export function throughputChart(levels: Measured[]): Chart {
         },
         {
           title: "Requests",
-          width: 270,
+          width: PANEL_WIDTH,
           height: 170,
           data: { values: requests },
           mark: { type: "line", point: { size: 55, filled: true } },
           encoding: {
             x,
             y: { field: "value", type: "quantitative", title: "requests/s" },
-            color: { field: "series", title: null },
-            strokeDash: { field: "series", title: null, scale: { range: DASHES.slice(0, 2) } },
+            color: { field: "series", title: null, legend: { symbolType: "stroke" } },
+            strokeDash: {
+              field: "series",
+              title: null,
+              legend: { symbolType: "stroke" },
+              scale: { range: DASHES.slice(0, 2) },
+            },
           },
         },
       ],
@@ -209,7 +219,7 @@ export function sloChart(levels: Measured[]): Chart {
           limitWords(levels[0].metrics)
         }); failures miss; 95% intervals`,
       },
-      width: 600,
+      width: 2 * PANEL_WIDTH + 50,
       height: 150,
       data: { values },
       encoding: {
@@ -256,7 +266,7 @@ export function ecdfChart(levels: Level[]): Chart {
       title: { text: "Distribution of latency", subtitle: "Share of requests that took at most so long" },
       hconcat: panels.map(({ title, curves }) => ({
         title,
-        width: 270,
+        width: PANEL_WIDTH,
         height: 190,
         data: {
           values: curves.flatMap(({ concurrency, values }) =>
@@ -333,7 +343,7 @@ export function accuracyChart(evaluation: EvaluationDocument): Chart {
         text: "Accuracy",
         subtitle: "Exact match with 95% Wilson intervals; bars across: what guessing gives",
       },
-      width: 480,
+      width: 2 * PANEL_WIDTH - 90,
       height: { step: 22 },
       data: { values },
       encoding: {
@@ -386,17 +396,18 @@ function inOrder<T>(record: Record<string, T>, names: string[]): [string, T][] {
   return Object.entries(record).sort(([a], [b]) => rank(a) - rank(b));
 }
 
-/** A line at an SLO's limit with its label. */
-function limitLayers(limit: number | null, channel: "y"): object[] {
-  if (limit === null) return [];
-  const encoding = { [channel]: { datum: limit }, color: { value: PALETTE[6] } };
-  return [
-    {
-      data: { values: [{}] },
-      mark: { type: "rule", strokeDash: [6, 4] },
-      encoding: { ...encoding, x: null, xOffset: null },
+/** A line across at an SLO's limit. */
+function limitLine(limit: number): object {
+  return {
+    data: { values: [{ limit }] },
+    mark: { type: "rule", strokeDash: [6, 4], strokeWidth: 1.5 },
+    encoding: {
+      x: null,
+      xOffset: null,
+      y: { field: "limit", type: "quantitative" },
+      color: { value: PALETTE[6] },
     },
-  ];
+  };
 }
 
 function limitWords({ summary: { slo } }: MetricsDocument): string {

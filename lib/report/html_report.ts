@@ -3,7 +3,14 @@
  */
 import { join } from "node:path";
 import { writeAtomic } from "../std/files.ts";
-import { figure, intervalText, type MetricsDocument, percent, sloText } from "../metrics/mod.ts";
+import {
+  figure,
+  intervalText,
+  type MetricsDocument,
+  type MetricsSummary,
+  percent,
+  sloText,
+} from "../metrics/mod.ts";
 import { chartsOf, MMLU_CHANCE } from "./charts.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
@@ -124,33 +131,25 @@ function loadSection({ levels }: RunDocuments): string {
       percent(row.slo_compliance, 1),
     ]),
   );
-  const counts = table(
-    "Requests",
-    [
-      "Concurrency",
-      "Sent",
-      "Successful",
-      "Duration, s",
-      "Requests/s",
-      "Goodput, requests/s",
-      "SLO compliance, 95% interval",
-      "Missed by TTFT / TPOT / E2E / error",
-      "Warm-up",
-      "Notes",
-    ],
-    measured.map(({ concurrency, metrics: { summary: s } }) => [
-      concurrency,
-      s.total_requests,
-      `${s.successful_requests} (${percent(s.success_rate)})`,
-      figure(s.duration_sec),
-      figure(s.throughput_requests_per_sec),
-      figure(s.goodput_requests_per_sec),
-      intervalText(s.slo_compliance_ci, (v) => percent(v, 1)),
-      Object.values(s.slo_violations_by).join(" / "),
-      s.warmup_requests,
-      levelNotes(s),
-    ]),
-  );
+  const summaries = measured.map((m) => m.metrics.summary);
+  const across = (name: string, cell: (s: MetricsSummary) => Cell): Cell[] => [name, ...summaries.map(cell)];
+  const counts = table("Requests", ["Concurrency", ...measured.map((m) => String(m.concurrency))], [
+    across("Sent", (s) => s.total_requests),
+    across("Successful", (s) => `${s.successful_requests} (${percent(s.success_rate)})`),
+    across("Duration, s", (s) => figure(s.duration_sec)),
+    across("Requests/s", (s) => figure(s.throughput_requests_per_sec)),
+    across("Goodput, requests/s", (s) => figure(s.goodput_requests_per_sec)),
+    across("SLO compliance, 95% interval", (s) => intervalText(s.slo_compliance_ci, (v) => percent(v, 1))),
+    across("Missed the TTFT limit", (s) => s.slo_violations_by.ttft),
+    across("Missed the TPOT limit", (s) => s.slo_violations_by.tpot),
+    across("Missed the E2E limit", (s) => s.slo_violations_by.e2e),
+    across("Errors", (s) => Object.entries(s.errors).map(([kind, n]) => `${n} ${kind}`).join(", ") || 0),
+    across("Answers without TPOT", (s) => s.requests_without_tpot),
+    across("Prompts cut", (s) => s.truncated_prompts),
+    across("Repeated examples", (s) => s.repeated_requests),
+    across("Warm-up requests", (s) => s.warmup_requests),
+    across("Resumed", (s) => s.resumed ? `yes, ${s.segments.length} parts` : "no"),
+  ]);
   const percentiles = measured.map(({ concurrency, metrics }) =>
     table(
       `Latency at concurrency ${concurrency}, ms`,
@@ -171,16 +170,6 @@ function loadSection({ levels }: RunDocuments): string {
   ].join("\n");
 }
 
-function levelNotes(s: MetricsDocument["summary"]): string {
-  return [
-    ...Object.entries(s.errors).map(([kind, count]) => `${count} ${kind}`),
-    ...(s.requests_without_tpot ? [`${s.requests_without_tpot} without TPOT`] : []),
-    ...(s.truncated_prompts ? [`${s.truncated_prompts} prompts cut`] : []),
-    ...(s.repeated_requests ? [`${s.repeated_requests} repeats`] : []),
-    ...(s.resumed ? [`resumed, ${s.segments.length} parts`] : []),
-  ].join(", ");
-}
-
 function latencyRows(metrics: MetricsDocument): Cell[][] {
   const rows = [
     ["TTFT", metrics.ttft],
@@ -191,13 +180,18 @@ function latencyRows(metrics: MetricsDocument): Cell[][] {
   return rows.filter(([, d]) => d.count > 0).map(([name, d]) => [
     name,
     ...(["p50", "p75", "p90", "p95", "p99"] as const).map((p) => ({
-      html: `${figure(d[p])}<br><small>${escapeHtml(intervalText(d[`${p}_ci`]))}</small>`,
+      html: `${ms(d[p])}<br><small>${escapeHtml(intervalText(d[`${p}_ci`], ms))}</small>`,
     })),
-    `${figure(d.mean)}${d.std === null ? "" : ` ± ${figure(d.std)}`}`,
-    figure(d.min),
-    figure(d.max),
+    `${ms(d.mean)}${d.std === null ? "" : ` ± ${ms(d.std)}`}`,
+    ms(d.min),
+    ms(d.max),
     d.count,
   ]);
+}
+
+/** Formats ms to about three digits. */
+function ms(value: number | null): string {
+  return figure(value, value === null || value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
 
 function accuracySection({ evaluation }: RunDocuments): string {

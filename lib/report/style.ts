@@ -10,7 +10,7 @@ export const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 860px; margin: 0 auto; padding: 32px 20px 64px; }
+main { max-width: 900px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 20px; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 36px 0 12px; }
 .kicker { margin: 0; color: var(--soft); }
@@ -31,7 +31,6 @@ th, td { padding: 5px 10px; border-bottom: 1px solid var(--line); text-align: ri
 thead th { font-weight: 600; vertical-align: bottom; }
 th:first-child { text-align: left; font-weight: 500; white-space: nowrap; }
 small { white-space: nowrap; }
-.settings td { text-align: left; overflow-wrap: anywhere; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 12px 14px;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; margin-bottom: 8px; }

@@ -24,11 +24,12 @@ async function loadVega() {
  */
 export async function renderSvg(chart: Chart, ink?: string): Promise<string> {
   const { vega, vegaLite } = await loadVega();
-  const spec = ink === undefined ? chart.spec : { ...chart.spec, config: chartConfig(ink) } as TopLevelSpec;
+  // A copy: Vega writes into the data that it is given.
+  const spec = structuredClone(ink === undefined ? chart.spec : { ...chart.spec, config: chartConfig(ink) });
   const warnings: string[] = [];
   const logger = vega.logger(vega.Warn);
   logger.warn = (...message) => (warnings.push(message.join(" ")), logger);
-  const compiled = vegaLite.compile(spec, { logger }).spec;
+  const compiled = vegaLite.compile(spec as TopLevelSpec, { logger }).spec;
   if (warnings.length) {
     throw new Error(`Cannot draw ${chart.id} as its spec must be sound: ${warnings.join("; ")}`);
   }

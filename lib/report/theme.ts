@@ -32,6 +32,7 @@ export function chartConfig(ink: string): object {
       labelColor: ink,
       titleColor: ink,
       orient: "top",
+      labelLimit: 0,
       labelFontSize: 11,
       titleFontSize: 11,
       symbolStrokeWidth: 2,
