@@ -110,7 +110,7 @@ class Cursor {
   #at = 0;
   /** Place in the file of `#bytes`. */
   #start = 0;
-  #text = new TextDecoder();
+  #text = new TextDecoder("utf-8", { ignoreBOM: true });
 
   constructor(file: WeightFile) {
     this.#file = file;
