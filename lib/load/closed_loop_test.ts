@@ -383,3 +383,49 @@ Deno.test("run() begins a level that resume finds not begun", () =>
     assert.equal((await load.run()).length, 2);
     assert.equal(load.summary.resumed, false);
   }));
+
+Deno.test("run() keeps what was finished when the process is killed, and resumes from it", () =>
+  inTemp(async (dir) => {
+    const requestsPath = join(dir, "requests.jsonl");
+    const script = join(dir, "load.ts");
+    await Deno.writeTextFile(
+      script,
+      `import { ClosedLoopLoadGenerator } from ${JSON.stringify(import.meta.resolve("./closed_loop.ts"))};
+       import { answer, examples } from ${JSON.stringify(import.meta.resolve("./test_target.ts"))};
+       let sent = 0;
+       await new ClosedLoopLoadGenerator({
+         infer: () => sent++ < 6 ? Promise.resolve(answer(performance.now())) : new Promise(() => {}),
+         maxConcurrency: 2, numRequests: 10, data: examples(10), requestsPath: ${
+        JSON.stringify(requestsPath)
+      },
+         onProgress: (done) => { if (done === 6) { console.log("six"); setInterval(() => {}, 1000); } },
+       }).run();`,
+    );
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--allow-read", "--allow-write", script],
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    child.kill("SIGKILL");
+    await reader.cancel();
+    await child.status;
+    assert.equal((await readRequestRecords(requestsPath)).length, 6);
+
+    const sent: string[] = [];
+    const load = new ClosedLoopLoadGenerator({
+      infer: (_, { requestId }) => {
+        sent.push(requestId);
+        return Promise.resolve(answer(performance.now()));
+      },
+      maxConcurrency: 2,
+      numRequests: 10,
+      data: examples(10),
+      requestsPath,
+      resume: true,
+      ...quiet,
+    });
+    assert.equal((await load.run()).length, 10);
+    assert.deepEqual(sent, ["c2-6", "c2-7", "c2-8", "c2-9"]);
+  }));
