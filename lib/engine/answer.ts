@@ -58,7 +58,7 @@ export class Answer {
 
     const event: TokenEvent = { tokenId, text, index, at: now() };
     this.firstTokenAt ??= event.at;
-    this.lastTokenAt = event.at;
+    if (!this.ended || index === 0) this.lastTokenAt = event.at; // an end token is no content
     if (logprobs !== undefined) {
       const total = logSumExp(logits);
       event.logprob = logits[tokenId] - total;

@@ -48,7 +48,7 @@ Deno.test("generate() streams tokens with their text and stamps, and counts the 
     enqueuedAt: 0,
     admittedAt: 0,
     firstTokenAt: 1,
-    lastTokenAt: 21,
+    lastTokenAt: 11,
     doneAt: 21,
   });
   await engine.close();

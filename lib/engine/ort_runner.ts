@@ -1,0 +1,239 @@
+/**
+ * Runs a built variant: one ONNX graph whose KV cache is ours, updated in place, one region a slot.
+ *
+ * A run covers neighbouring slots [first, first + B): decoding takes the lowest to the highest slot in use with
+ * one token each, a prompt's chunk takes one slot. The OrtValues of each such range are made once and kept.
+ */
+import { join } from "node:path";
+import type { VariantManifest } from "../compress/variant.ts";
+import { BadInput } from "../std/errors.ts";
+import { readJson } from "../std/files.ts";
+import { type Device, offHeap, OrtSession, OrtTensor } from "./ort.ts";
+import type { LogitRows, StepRow, StepRunner } from "./runner.ts";
+
+export interface OrtRunnerOptions {
+  /** Requests that run at once (default 16). */
+  slots?: number;
+  /** KV positions of a slot (default: the smaller of the model's and 4,096). */
+  context?: number;
+  /** Positions of a prompt in one run (default 128). */
+  chunk?: number;
+  device?: Device;
+  threads?: number;
+  spin?: boolean;
+}
+
+/** Places of the graph's inputs before the KV; `position_ids` comes last, where the graph has it. */
+const INPUTS = ["input_ids", "seqlens_k", "total_sequence_length", "logit_rows"];
+
+export class OrtRunner implements StepRunner {
+  readonly manifest: VariantManifest;
+  readonly slots: number;
+  readonly context: number;
+  readonly chunk: number;
+  readonly vocabSize: number;
+  readonly #session: OrtSession;
+  readonly #kv: KvCache;
+  /** int64 as pairs of int32, the low half first. */
+  readonly #ids: Int32Array;
+  readonly #positions: Int32Array;
+  readonly #logitRows: Int32Array;
+  readonly #seqlens: Int32Array<ArrayBuffer>;
+  readonly #total: Int32Array<ArrayBuffer>;
+  readonly #logits: Float32Array<ArrayBuffer>;
+  readonly #tensors: {
+    ids: ShapedTensors;
+    positions: ShapedTensors;
+    logitRows: ShapedTensors;
+    seqlens: ShapedTensors;
+    total: OrtTensor;
+    logits: ShapedTensors;
+  };
+
+  private constructor(
+    manifest: VariantManifest,
+    session: OrtSession,
+    { slots, context, chunk }: { slots: number; context: number; chunk: number },
+  ) {
+    this.manifest = manifest;
+    this.slots = slots;
+    this.context = context;
+    this.chunk = chunk;
+    this.vocabSize = manifest.vocabSize;
+    this.#session = session;
+    this.#kv = new KvCache(manifest.layers, slots, context);
+    const rows = Math.max(slots, chunk + 1);
+    const int64 = () => offHeap(BigInt64Array, rows);
+    const [ids, positions, logitRows] = [int64(), int64(), int64()];
+    this.#ids = new Int32Array(ids.buffer);
+    this.#positions = new Int32Array(positions.buffer);
+    this.#logitRows = new Int32Array(logitRows.buffer);
+    this.#seqlens = offHeap(Int32Array, slots);
+    this.#total = offHeap(Int32Array, 1);
+    this.#logits = offHeap(Float32Array, rows * this.vocabSize);
+    this.#tensors = {
+      ids: new ShapedTensors(ids),
+      positions: new ShapedTensors(positions),
+      logitRows: new ShapedTensors(logitRows),
+      seqlens: new ShapedTensors(this.#seqlens),
+      total: new OrtTensor(this.#total, []),
+      logits: new ShapedTensors(this.#logits),
+    };
+  }
+
+  /**
+   * Loads a variant's folder.
+   * @throws {BadInput} where the folder holds none, the device is not there, or the context is not the model's.
+   */
+  static async create(folder: string, options: OrtRunnerOptions = {}): Promise<OrtRunner> {
+    const manifest = await readJson<VariantManifest>(join(folder, "variant.json"));
+    const { slots = 16, chunk = 128, device, threads, spin } = options;
+    const { context = Math.min(manifest.contextLength, 4096) } = options;
+    if (context > manifest.contextLength) {
+      throw new BadInput(
+        `Cannot use a context of ${context} as ${manifest.model} must know its positions: it has ${manifest.contextLength}`,
+      );
+    }
+    if (!(slots >= 1 && context >= 2 && chunk >= 2)) {
+      throw new BadInput(
+        `Cannot start an engine as it must have a slot, a context and a chunk of at least 2: they are ${slots}, ${context} and ${chunk}`,
+      );
+    }
+    const layers = manifest.layers.flatMap((_, l) => [`${l}.key`, `${l}.value`]);
+    const session = await OrtSession.create(
+      join(folder, "model.onnx"),
+      [
+        ...INPUTS,
+        ...(manifest.usesPositionIds ? ["position_ids"] : []),
+        ...layers.map((name) => `past_key_values.${name}`),
+      ],
+      ["logits", ...layers.map((name) => `present.${name}`)],
+      { device, threads, spin },
+    );
+    return new OrtRunner(manifest, session, { slots, context, chunk });
+  }
+
+  prefill(slot: number, ids: readonly number[], start: number, rows: LogitRows): Promise<Float32Array> {
+    const length = ids.length;
+    if (length === 0 || length > this.chunk + 1 || start + length > this.context) {
+      throw new RangeError(
+        `Cannot run positions ${start} to ${start + length} as at most ${this.chunk + 1} must fit ` +
+          `the ${this.context}-token KV slot`,
+      );
+    }
+    const [from, to] = rows === "none" ? [0, 0] : rows === "last" ? [length - 1, length] : rows;
+    for (let i = 0; i < length; i++) {
+      this.#ids[2 * i] = ids[i];
+      this.#positions[2 * i] = start + i;
+    }
+    for (let row = from; row < to; row++) this.#logitRows[2 * (row - from)] = row;
+    this.#seqlens[0] = start + length - 1;
+    this.#total[0] = start + length;
+    return this.#run(slot, 1, length, to - from);
+  }
+
+  decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
+    const first = rows[0].slot, batch = rows[rows.length - 1].slot - first + 1;
+    let largest = 0;
+    for (let b = 0, next = 0; b < batch; b++) {
+      const row = rows[next];
+      const active = row.slot === first + b;
+      // A slot that is not decoding gets a token that lands after what it must keep.
+      const position = active ? row.position : held(first + b);
+      this.#ids[2 * b] = active ? row.tokenId : 0;
+      this.#positions[2 * b] = position;
+      this.#seqlens[b] = position;
+      largest = Math.max(largest, position);
+      if (active) this.#logitRows[2 * next++] = b;
+    }
+    this.#total[0] = largest + 1;
+    return this.#run(first, batch, 1, rows.length);
+  }
+
+  close(): void {
+    const { total, ...shaped } = this.#tensors;
+    for (const tensors of Object.values(shaped)) tensors.release();
+    total.release();
+    this.#kv.release();
+    this.#session.close();
+  }
+
+  /** Runs slots [first, first + batch) with `length` tokens each; gives float32 [logitRows, vocab]. */
+  async #run(first: number, batch: number, length: number, logitRows: number): Promise<Float32Array> {
+    const { inputs, outputs } = this.#session;
+    const { ids, positions, seqlens, total, logits } = this.#tensors;
+    inputs[0] = ids.shaped(batch, length);
+    inputs[1] = seqlens.shaped(batch);
+    inputs[2] = total.handle;
+    inputs[3] = this.#tensors.logitRows.shaped(logitRows);
+    if (this.manifest.usesPositionIds) inputs[4] = positions.shaped(batch, length);
+    outputs[0] = logits.shaped(logitRows, this.vocabSize);
+    const kv = this.#kv.range(first, batch);
+    inputs.set(kv, inputs.length - kv.length);
+    outputs.set(kv, 1);
+    await this.#session.run();
+    return this.#logits.subarray(0, logitRows * this.vocabSize);
+  }
+}
+
+/** Tensors of several shapes over one array, each made once. */
+class ShapedTensors {
+  #array: ConstructorParameters<typeof OrtTensor>[0];
+  #made = new Map<number, OrtTensor>();
+
+  constructor(array: ConstructorParameters<typeof OrtTensor>[0]) {
+    this.#array = array;
+  }
+
+  /** Address of the tensor of shape [rows] or [rows, columns]. */
+  shaped(rows: number, columns?: number): bigint {
+    const key = rows * 2 ** 24 + (columns ?? 0);
+    let tensor = this.#made.get(key);
+    if (tensor === undefined) {
+      tensor = new OrtTensor(this.#array, columns === undefined ? [rows] : [rows, columns]);
+      this.#made.set(key, tensor);
+    }
+    return tensor.handle;
+  }
+
+  release(): void {
+    for (const tensor of this.#made.values()) tensor.release();
+    this.#made.clear();
+  }
+}
+
+/** Keys and values of all layers, float32 [slots, kvHeads, context, headDim] each; untouched pages cost nothing. */
+class KvCache {
+  #slots: number;
+  #arrays: { data: Float32Array<ArrayBuffer>; shape: [kvHeads: number, context: number, headDim: number] }[];
+  #ranges = new Map<number, { tensors: OrtTensor[]; handles: BigUint64Array }>();
+
+  constructor(layers: VariantManifest["layers"], slots: number, context: number) {
+    this.#slots = slots;
+    this.#arrays = layers.flatMap(({ kvHeads, headDim }) =>
+      ["key", "value"].map(() => ({
+        data: offHeap(Float32Array, slots * kvHeads * context * headDim),
+        shape: [kvHeads, context, headDim] as [number, number, number],
+      }))
+    );
+  }
+
+  /** Addresses of the tensors over slots [first, first + count): key and value of each layer. */
+  range(first: number, count: number): BigUint64Array {
+    const key = first * this.#slots + count - 1;
+    let range = this.#ranges.get(key);
+    if (range === undefined) {
+      const tensors = this.#arrays.map(({ data, shape: [heads, context, dim] }) =>
+        new OrtTensor(data, [count, heads, context, dim], first * heads * context * dim)
+      );
+      range = { tensors, handles: BigUint64Array.from(tensors, (t) => t.handle) };
+      this.#ranges.set(key, range);
+    }
+    return range.handles;
+  }
+
+  release(): void {
+    for (const { tensors } of this.#ranges.values()) for (const tensor of tensors) tensor.release();
+    this.#ranges.clear();
+  }
+}

@@ -1,0 +1,152 @@
+/** One variant of one model, ready to answer: found or built, loaded, with the measures of each answer. */
+import { join } from "node:path";
+import { loadTokenizer, type Tokenizer } from "../checkpoint/tokenizer.ts";
+import { ensureVariant } from "../compress/cache.ts";
+import type { FormName, VariantManifest, VariantName } from "../compress/variant.ts";
+import { exists, readJson } from "../std/files.ts";
+import type {
+  ContinuationScore,
+  GenerateOptions,
+  Generation,
+  InferenceTarget,
+  PromptInput,
+} from "../types/mod.ts";
+import { Engine, type EngineStats, type Overlong } from "./engine.ts";
+import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
+
+export interface ServerOptions extends OrtRunnerOptions {
+  /** A name of the catalogue, a hub id, or a path. */
+  model: string;
+  variant: VariantName;
+  form?: FormName;
+  overlong?: Overlong;
+  cacheDir?: string;
+}
+
+/** Measures of one answer, by the names that files have. */
+export interface AnswerMetrics {
+  /** First token - asked. */
+  ttft_ms: number | null;
+  /** (Last token - first token) / (content tokens - 1); null below two. */
+  tpot_ms: number | null;
+  total_latency_ms: number;
+  /** Output tokens over the total latency. */
+  throughput_tokens_per_sec: number;
+  input_length: number;
+  output_length: number;
+}
+
+/** Computes the measures of an answer. */
+export function answerMetrics(generation: Generation): AnswerMetrics {
+  const { enqueuedAt, firstTokenAt, lastTokenAt, doneAt, contentTokens, outputTokens } = generation;
+  const totalMs = doneAt - enqueuedAt;
+  return {
+    ttft_ms: firstTokenAt === null ? null : firstTokenAt - enqueuedAt,
+    tpot_ms: contentTokens < 2 ? null : (lastTokenAt! - firstTokenAt!) / (contentTokens - 1),
+    total_latency_ms: totalMs,
+    throughput_tokens_per_sec: totalMs > 0 ? 1000 * outputTokens / totalMs : 0,
+    input_length: generation.promptTokens,
+    output_length: outputTokens,
+  };
+}
+
+/**
+ * Loads a variant's folder into an engine.
+ * @throws {BadInput} where the folder holds no variant or the device is not there.
+ */
+export async function loadEngine(
+  folder: string,
+  { overlong, ...options }: OrtRunnerOptions & { overlong?: Overlong } = {},
+): Promise<{ engine: Engine; manifest: VariantManifest }> {
+  const tokenizer = await readTokenizer(folder);
+  const runner = await OrtRunner.create(folder, options);
+  const { manifest } = runner;
+  const name = `${manifest.model} ${manifest.variant}`;
+  const engine = new Engine({ name, runner, tokenizer, eosTokenIds: manifest.eosTokenIds, overlong });
+  return { engine, manifest };
+}
+
+/** The tokenizer of a variant's folder, or null where it has none. */
+async function readTokenizer(folder: string): Promise<Tokenizer | null> {
+  const path = join(folder, "tokenizer.json");
+  if (!await exists(path)) return null;
+  return loadTokenizer({
+    tokenizer: await readJson(path),
+    config: await readJson(join(folder, "tokenizer_config.json")),
+  });
+}
+
+export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
+  readonly name: string;
+  readonly #options: ServerOptions;
+  #loaded: ReturnType<typeof loadEngine> | null = null;
+  #engine: Engine | null = null;
+
+  /** Nothing is loaded before the first use; `create` loads at once. */
+  constructor(options: ServerOptions) {
+    this.name = `${options.model} ${options.variant}`;
+    this.#options = options;
+  }
+
+  static async create(options: ServerOptions): Promise<SingleVariantServer> {
+    const server = new SingleVariantServer(options);
+    await server.start();
+    return server;
+  }
+
+  /**
+   * Finds or builds the variant and loads it; later calls give the same.
+   * @throws {BadInput} where the model cannot be had or the device is not there.
+   */
+  start(): Promise<{ engine: Engine; manifest: VariantManifest }> {
+    return this.#loaded ??= (async () => {
+      const { dir } = await ensureVariant(this.#options);
+      const loaded = await loadEngine(dir, this.#options);
+      this.#engine = loaded.engine;
+      return loaded;
+    })();
+  }
+
+  /** What the engine is doing, or null before it is loaded. */
+  get stats(): EngineStats | null {
+    return this.#engine?.stats ?? null;
+  }
+
+  /**
+   * Answers one prompt. A string is a user's message, put into the model's chat template where it has one;
+   * `{ text }` is taken as it is.
+   * @throws {RangeError} where the prompt does not fit or an option is out of its range.
+   */
+  async generate(
+    prompt: PromptInput,
+    options: GenerateOptions,
+  ): Promise<Generation & { metrics: AnswerMetrics }> {
+    const { engine } = await this.start();
+    const generation = await engine.generate(asMessages(prompt), options);
+    return { ...generation, metrics: answerMetrics(generation) };
+  }
+
+  /** Log-likelihoods of continuations; a string prompt is a user's message. */
+  async score(
+    prompt: PromptInput,
+    continuations: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<ContinuationScore[]> {
+    const { engine } = await this.start();
+    return engine.score(asMessages(prompt), continuations, signal);
+  }
+
+  /** Ends the requests that it has and frees the model. */
+  async close(): Promise<void> {
+    const loaded = await this.#loaded?.catch(() => null);
+    await loaded?.engine.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function asMessages(prompt: PromptInput): PromptInput {
+  return typeof prompt === "string" ? { messages: [{ role: "user", content: prompt }] } : prompt;
+}
