@@ -1,0 +1,121 @@
+/**
+ * Builds a variant of a checkpoint into a folder: `model.onnx`, `model.onnx.data`, `variant.json`, `report.json`
+ * and the tokenizer's files.
+ */
+import { join } from "node:path";
+import { describeModel } from "../checkpoint/architectures/mod.ts";
+import { bitsPerWeight, type Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { ModelSpec } from "../checkpoint/model_spec.ts";
+import { validateCheckpoint } from "../checkpoint/validate.ts";
+import { writeJson } from "../std/files.ts";
+import type { StoredMatrix } from "./forms/form.ts";
+import { buildGraph } from "./graph_builder.ts";
+import { OnnxFile } from "./onnx_file.ts";
+import type { Rounding } from "./quantise.ts";
+import type { VariantManifest, VariantName } from "./variant.ts";
+import { BUILDER_VERSION, formNameOf, formOf } from "./variants.ts";
+
+export interface BuildOptions {
+  /** The model's name, for people. */
+  model: string;
+  variant: VariantName;
+  /** Appears whole or not at all. */
+  outDir: string;
+  source: Omit<VariantManifest["source"], "format" | "bitsPerWeight">;
+  rounding?: Rounding;
+  /** Replaces the checkpoint's own description (tests). */
+  spec?: ModelSpec;
+  /** Weights written so far, and in all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** `report.json`: what the rounding cost, matrix by matrix. */
+export interface VariantReport {
+  rounding: Rounding;
+  bytes: number;
+  bits_per_weight: number;
+  source_bits_per_weight: number;
+  matrices: { name: string; bits: number; bytes: number; weights: number; relative_error: number }[];
+}
+
+/**
+ * Builds a variant, streaming the checkpoint in blocks of rows.
+ * @throws {BadInput} where the checkpoint is not one that can be built; the folder is then not there.
+ */
+export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions): Promise<VariantManifest> {
+  const { variant, outDir, rounding = "fit", onProgress = () => {} } = options;
+  const spec = options.spec ?? describeModel(checkpoint.config);
+  validateCheckpoint(checkpoint, spec);
+  const form = formOf(checkpoint, variant, rounding);
+  const part = `${outDir}.${crypto.randomUUID().slice(0, 8)}.part`;
+  await Deno.mkdir(part, { recursive: true });
+  let file: OnnxFile | undefined;
+  try {
+    file = await OnnxFile.create(join(part, "model.onnx"));
+    const total = countWeights(checkpoint);
+    let done = 0;
+    const graph = await buildGraph(
+      file,
+      checkpoint,
+      spec,
+      form,
+      (weights) => onProgress(done += weights, total),
+    );
+    const bytes = await file.finish();
+    const manifest: VariantManifest = {
+      builderVersion: BUILDER_VERSION,
+      model: options.model,
+      variant,
+      form: formNameOf(variant),
+      architecture: spec.architecture,
+      vocabSize: spec.vocabSize,
+      hiddenSize: spec.hiddenSize,
+      contextLength: graph.contextLength,
+      layers: spec.layers.map(({ kvHeads, headDim, window }) => ({
+        kvHeads,
+        headDim,
+        window: window ?? null,
+      })),
+      usesPositionIds: graph.usesPositionIds,
+      eosTokenIds: checkpoint.eosTokenIds,
+      bytes,
+      bitsPerWeight: meanBits(graph.matrices),
+      parameters: graph.parameters,
+      source: { ...options.source, format: checkpoint.format, bitsPerWeight: bitsPerWeight(checkpoint) },
+    };
+    const report: VariantReport = {
+      rounding,
+      bytes,
+      bits_per_weight: manifest.bitsPerWeight,
+      source_bits_per_weight: manifest.source.bitsPerWeight,
+      matrices: graph.matrices.map(({ relativeError, ...m }) => ({ ...m, relative_error: relativeError })),
+    };
+    await writeJson(join(part, "report.json"), report);
+    if (checkpoint.tokenizerFiles) {
+      const { tokenizer, config } = checkpoint.tokenizerFiles;
+      await Deno.writeTextFile(join(part, "tokenizer.json"), JSON.stringify(tokenizer));
+      await writeJson(join(part, "tokenizer_config.json"), config);
+    }
+    await writeJson(join(part, "variant.json"), manifest);
+    await Deno.remove(outDir, { recursive: true }).catch(() => {});
+    await Deno.rename(part, outDir);
+    return manifest;
+  } catch (thrown) {
+    file?.abandon();
+    await Deno.remove(part, { recursive: true }).catch(() => {});
+    throw thrown;
+  }
+}
+
+function countWeights(checkpoint: Checkpoint): number {
+  let weights = 0;
+  for (const { shape } of checkpoint.tensors.values()) {
+    if (shape.length > 1) weights += shape.reduce((a, b) => a * b, 1);
+  }
+  return weights;
+}
+
+function meanBits(matrices: readonly StoredMatrix[]): number {
+  const sum = (read: (m: StoredMatrix) => number) => matrices.reduce((s, m) => s + read(m), 0);
+  return 8 * sum((m) => m.bytes) / sum((m) => m.weights);
+}

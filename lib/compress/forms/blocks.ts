@@ -1,0 +1,77 @@
+/**
+ * blocks: 8 or 4-bit integers with one float32 scale for each block of a row, multiplied by MatMulNBits.
+ *
+ * `accuracy_level` 4 lets the kernel round activations to 8 bit, one scale a block: without it 8 bit is slow.
+ * @see https://github.com/microsoft/onnxruntime/blob/v1.30.0/docs/ContribOperators.md#com.microsoft.MatMulNBits
+ */
+import type { MatrixSource } from "../matrix_source.ts";
+import { rowBlocks } from "../matrix_source.ts";
+import { quantiseRows, type Rounding } from "../quantise.ts";
+import type { MatrixForm } from "./form.ts";
+
+export interface BlocksOptions {
+  rounding: Rounding;
+  /** Bits and block of a matrix. */
+  layout(source: MatrixSource, role: "body" | "embedding" | "head"): { bits: 4 | 8; block: number };
+}
+
+export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
+  const layouts = new Map<string, { bits: 4 | 8; block: number }>();
+  return {
+    async store(file, source, role) {
+      const { bits, block } = layout(source, role);
+      layouts.set(source.name, { bits, block });
+      const blocks = Math.ceil(source.cols / block);
+      const scales = new Float32Array(source.rows * blocks);
+      let at = 0, squaredError = 0, squaredWeight = 0;
+      await file.streamedWeight(
+        `${source.name}.q`,
+        "uint8",
+        [source.rows, blocks, block * bits / 8],
+        async (write) => {
+          for await (const rows of rowBlocks(source)) {
+            const part = quantiseRows(rows, source.cols, { bits, block, rounding });
+            scales.set(part.scales, at);
+            at += part.scales.length;
+            squaredError += part.squaredError;
+            squaredWeight += part.squaredWeight;
+            await write(part.data);
+          }
+        },
+      );
+      await file.streamedWeight(`${source.name}.scales`, "float", [source.rows * blocks], (write) => {
+        return write(new Uint8Array(scales.buffer));
+      });
+      if (role === "embedding") { // The same bytes as GatherBlockQuantized takes them.
+        file.alias(`${source.name}.rows`, `${source.name}.q`, [source.rows, blocks * block * bits / 8]);
+        file.alias(`${source.name}.row_scales`, `${source.name}.scales`, [source.rows, blocks]);
+      }
+      return {
+        name: source.name,
+        bits,
+        bytes: source.rows * blocks * (block * bits / 8 + 4),
+        weights: source.rows * source.cols,
+        relativeError: squaredWeight ? Math.sqrt(squaredError / squaredWeight) : 0,
+      };
+    },
+    multiply(file, x, source) {
+      const { bits, block } = layouts.get(source.name)!;
+      return file.node("MatMulNBits", [x, `${source.name}.q`, `${source.name}.scales`], {
+        K: source.cols,
+        N: source.rows,
+        bits,
+        block_size: block,
+        accuracy_level: 4,
+      }, { domain: "com.microsoft" });
+    },
+    gather(file, ids, source) {
+      const { bits, block } = layouts.get(source.name)!;
+      return file.node("GatherBlockQuantized", [`${source.name}.rows`, ids, `${source.name}.row_scales`], {
+        bits,
+        block_size: block,
+        gather_axis: 0,
+        quantize_axis: 1,
+      }, { domain: "com.microsoft" });
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * float: weights as 32-bit or 16-bit floats. 16-bit weights are cast to float32 in the graph, which the runtime
+ * does once, as it loads the model.
+ */
+import { rowBlocks } from "../matrix_source.ts";
+import { DataType } from "../onnx_file.ts";
+import type { MatrixForm } from "./form.ts";
+
+export type FloatType = "float" | "float16" | "bfloat16";
+
+export function floatForm(type: FloatType): MatrixForm {
+  const cast = new Map<string, string>();
+  return {
+    async store(file, source) {
+      let squaredError = 0, squaredWeight = 0;
+      await file.streamedWeight(source.name, type, [source.rows, source.cols], async (write) => {
+        for await (const rows of rowBlocks(source)) {
+          const { data, error, weight } = convert(rows, type);
+          squaredError += error;
+          squaredWeight += weight;
+          await write(data);
+        }
+      });
+      cast.set(
+        source.name,
+        type === "float" ? source.name : file.node("Cast", [source.name], { to: DataType.float }),
+      );
+      const bits = type === "float" ? 32 : 16, weights = source.rows * source.cols;
+      return {
+        name: source.name,
+        bits,
+        bytes: weights * bits / 8,
+        weights,
+        relativeError: squaredWeight ? Math.sqrt(squaredError / squaredWeight) : 0,
+      };
+    },
+    multiply(file, x, source) {
+      return file.node("FusedMatMul", [x, cast.get(source.name)!], { transB: 1 }, {
+        domain: "com.microsoft",
+      });
+    },
+    gather(file, ids, source) {
+      if (type === "float") return file.node("Gather", [source.name, ids]);
+      return file.node("Cast", [file.node("Gather", [source.name, ids])], { to: DataType.float });
+    },
+  };
+}
+
+const bits32 = new Uint32Array(1), float32 = new Float32Array(bits32.buffer);
+
+/** Rounds to the type (to nearest, ties to even). */
+function convert(rows: Float32Array<ArrayBuffer>, type: FloatType) {
+  let error = 0, weight = 0;
+  if (type === "float") {
+    for (const w of rows) weight += w * w;
+    requireFinite(weight);
+    return { data: new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength), error, weight };
+  }
+  const halves = new Uint16Array(rows.length);
+  const view16 = type === "float16" ? new Float16Array(halves.buffer) : null;
+  for (let i = 0; i < rows.length; i++) {
+    const w = rows[i];
+    let stored: number;
+    if (view16) {
+      view16[i] = w;
+      stored = view16[i];
+    } else {
+      float32[0] = w;
+      halves[i] = bits32[0] + 0x7fff + (bits32[0] >>> 16 & 1) >>> 16;
+      bits32[0] = halves[i] << 16;
+      stored = float32[0];
+    }
+    const e = w - stored;
+    error += e * e;
+    weight += w * w;
+  }
+  requireFinite(weight);
+  if (!Number.isFinite(error)) {
+    throw new RangeError("Cannot store weights as float16 as each must be below 65,520: one is not");
+  }
+  return { data: new Uint8Array(halves.buffer), error, weight };
+}
+
+function requireFinite(sum: number): void {
+  if (!Number.isFinite(sum)) throw new RangeError("Cannot store weights as each must be finite: one is not");
+}

@@ -1,0 +1,30 @@
+/** How matrices are stored and multiplied: the contract of the files beside this one. */
+import type { MatrixSource } from "../matrix_source.ts";
+import type { OnnxFile } from "../onnx_file.ts";
+
+/** What became of one matrix. */
+export interface StoredMatrix {
+  name: string;
+  bits: number;
+  bytes: number;
+  weights: number;
+  /** Root of squared error over squared weight. */
+  relativeError: number;
+}
+
+export interface MatrixForm {
+  /** Writes a matrix; repeated names are written once. */
+  store(file: OnnxFile, source: MatrixSource, role: "body" | "embedding" | "head"): Promise<StoredMatrix>;
+  /**
+   * Adds y = x W^T.
+   * @param x float32 [B, S, cols]
+   * @returns float32 [B, S, rows]
+   */
+  multiply(file: OnnxFile, x: string, source: MatrixSource): string;
+  /**
+   * Adds the lookup of rows.
+   * @param ids int64 [B, S]
+   * @returns float32 [B, S, cols]
+   */
+  gather(file: OnnxFile, ids: string, source: MatrixSource): string;
+}

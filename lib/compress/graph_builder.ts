@@ -1,0 +1,235 @@
+/**
+ * From the table of a model (`ModelSpec`) to its ONNX graph; `variant.ts` states inputs and outputs.
+ *
+ * A layer: norm -> query, key, value -> GroupQueryAttention (rotates, updates the KV cache in place) -> output
+ * -> residual sum and norm -> gate, up -> activation -> down. The residual sum and the norm after it are one
+ * node where the runtime has one.
+ * @see https://github.com/microsoft/onnxruntime-genai/blob/main/src/python/py/models/builder.py for the layout
+ */
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { LayerSpec, MatrixSpec, ModelSpec, NormSpec, RopeSpec } from "../checkpoint/model_spec.ts";
+import type { MatrixForm, StoredMatrix } from "./forms/form.ts";
+import { biasOf, matrixOf, type MatrixSource, normWeight, stack } from "./matrix_source.ts";
+import type { OnnxFile } from "./onnx_file.ts";
+import { ropeTables } from "./rope.ts";
+
+const MS = { domain: "com.microsoft" };
+
+/** Rotary and learned positions are written for at most so many: 32,768 are 16 MB at a head size of 128. */
+export const MAX_POSITIONS = 32_768;
+
+export interface BuiltGraph {
+  matrices: StoredMatrix[];
+  parameters: number;
+  usesPositionIds: boolean;
+  /** Positions that the graph has tables for. */
+  contextLength: number;
+}
+
+/**
+ * Writes the nodes and weights of a model.
+ * @param onMatrix called after each matrix, with the weights it holds
+ */
+export async function buildGraph(
+  file: OnnxFile,
+  checkpoint: Checkpoint,
+  spec: ModelSpec,
+  form: MatrixForm,
+  onMatrix: (weights: number) => void = () => {},
+): Promise<BuiltGraph> {
+  const contextLength = Math.min(spec.contextLength, MAX_POSITIONS);
+  const matrices: StoredMatrix[] = [];
+  let parameters = 0;
+
+  const store = async (source: MatrixSource, role: "body" | "embedding" | "head" = "body") => {
+    const stored = await form.store(file, source, role);
+    matrices.push(stored);
+    parameters += stored.weights;
+    onMatrix(stored.weights);
+    return source;
+  };
+  const vector = async (name: string, data: Float32Array) => {
+    parameters += data.length;
+    return await file.weight(name, "float", [data.length], data);
+  };
+  /** y = x W^T + b for one matrix or several stacked ones. */
+  const linear = async (x: string, name: string, ...specs: MatrixSpec[]) => {
+    const parts = specs.map((s) => matrixOf(checkpoint, s));
+    const source = await store(parts.length === 1 ? parts[0] : stack(name, parts));
+    const y = form.multiply(file, x, source);
+    const biases = await Promise.all(
+      specs.map(async (s) => await biasOf(checkpoint, s) ?? new Float32Array(s.rows)),
+    );
+    if (specs.every((s) => !s.bias)) return y;
+    const bias = new Float32Array(source.rows);
+    let at = 0;
+    for (const b of biases) {
+      bias.set(b, at);
+      at += b.length;
+    }
+    return file.node("Add", [y, await vector(`${name}.bias`, bias)]);
+  };
+  const normWeights = async (norm: NormSpec, size: number) => {
+    const names = [await vector(norm.tensor, await normWeight(checkpoint, norm, size))];
+    if (norm.bias) names.push(await vector(norm.bias, await checkpoint.readRows(norm.bias, 0, size)));
+    return names;
+  };
+  const normalise = async (x: string, norm: NormSpec, size: number) => {
+    const type = norm.kind === "rms" ? "RMSNormalization" : "LayerNormalization";
+    return file.node(type, [x, ...await normWeights(norm, size)], { axis: -1, epsilon: { float: norm.eps } });
+  };
+  /** Residual sum and the norm over it. */
+  const sumAndNormalise = async (residual: string, x: string, norm: NormSpec) => {
+    const type = norm.kind === "rms" ? "SkipSimplifiedLayerNormalization" : "SkipLayerNormalization";
+    const name = norm.tensor;
+    const normed = file.node(
+      type,
+      [residual, x, ...await normWeights(norm, spec.hiddenSize)],
+      { epsilon: { float: norm.eps } },
+      { ...MS, outputs: [`${name}.normed`, "", "", `${name}.sum`] },
+    );
+    return { normed, sum: `${name}.sum` };
+  };
+  const tables = new Map<string, Promise<[string, string]>>();
+  const ropeOf = (rope: RopeSpec) => {
+    const key = JSON.stringify(rope);
+    let names = tables.get(key);
+    if (!names) {
+      const n = tables.size;
+      names = (async (): Promise<[string, string]> => {
+        const { cos, sin } = ropeTables(rope, contextLength);
+        const shape = [contextLength, rope.dims / 2];
+        return [
+          await file.weight(`rope.${n}.cos`, "float", shape, cos),
+          await file.weight(`rope.${n}.sin`, "float", shape, sin),
+        ];
+      })();
+      tables.set(key, names);
+    }
+    return names;
+  };
+  const constant = (name: string, values: number[]) =>
+    file.weight(name, "int64", [values.length], BigInt64Array.from(values, BigInt));
+
+  const partialRope = spec.layers.some((l) => l.rope !== null && l.rope.dims !== l.headDim);
+  const usesPositionIds = partialRope || spec.positionEmbedding !== undefined;
+  file.input("input_ids", "int64", ["batch", "sequence"]);
+  if (usesPositionIds) file.input("position_ids", "int64", ["batch", "sequence"]);
+  file.input("seqlens_k", "int32", ["batch"]);
+  file.input("total_sequence_length", "int32", []);
+  file.input("logit_rows", "int64", ["rows"]);
+
+  const embeddingSource = await store(
+    matrixOf(checkpoint, { tensor: spec.embedding.tensor, rows: spec.vocabSize, cols: spec.hiddenSize }),
+    "embedding",
+  );
+  let residual = form.gather(file, "input_ids", embeddingSource);
+  if (spec.embedding.scale !== 1) {
+    residual = file.node("Mul", [
+      residual,
+      await file.weight("embedding.scale", "float", [1], new Float32Array([spec.embedding.scale])),
+    ]);
+  }
+  if (spec.positionEmbedding) {
+    const name = spec.positionEmbedding.tensor;
+    const table = await checkpoint.readRows(name, 0, contextLength);
+    parameters += table.length;
+    await file.weight(name, "float", [contextLength, spec.hiddenSize], table);
+    residual = file.node("Add", [residual, file.node("Gather", [name, "position_ids"])]);
+  }
+
+  /** What the last block gave, not yet added to the residual. */
+  let pending: string | null = null;
+  for (const [l, layer] of spec.layers.entries()) {
+    let normed: string;
+    if (pending === null) normed = await normalise(residual, layer.inputNorm, spec.hiddenSize);
+    else ({ normed, sum: residual } = await sumAndNormalise(residual, pending, layer.inputNorm));
+
+    let attended = await attention(l, layer, normed);
+    if (layer.postAttentionNorm) {
+      attended = await normalise(attended, layer.postAttentionNorm, spec.hiddenSize);
+    }
+    ({ normed, sum: residual } = await sumAndNormalise(residual, attended, layer.mlpNorm));
+
+    const up = await linear(normed, `layers.${l}.up`, layer.up);
+    let inner: string;
+    if (layer.gate) {
+      inner = file.node("Mul", [activate(await linear(normed, `layers.${l}.gate`, layer.gate), layer), up]);
+    } else inner = activate(up, layer);
+    pending = await linear(inner, `layers.${l}.down`, layer.down);
+    if (layer.postMlpNorm) pending = await normalise(pending, layer.postMlpNorm, spec.hiddenSize);
+  }
+
+  // Only the asked positions go through the last norm and the head.
+  const flat = await constant("flat_shape", [-1, spec.hiddenSize]);
+  const rows = (x: string) =>
+    file.node("Gather", [file.node("Reshape", [x, flat]), "logit_rows"], { axis: 0 });
+  const { normed } = await sumAndNormalise(rows(residual), rows(pending!), spec.finalNorm);
+  const headSource = spec.tied ? embeddingSource : await store(matrixOf(checkpoint, spec.head), "head");
+  const logits = form.multiply(file, normed, headSource);
+  file.node("Identity", [logits], {}, { outputs: ["logits"] });
+  file.output("logits", "float", ["rows", spec.vocabSize]);
+  for (const [l, { kvHeads, headDim }] of spec.layers.entries()) {
+    for (const kind of ["key", "value"]) {
+      const shape = ["batch", kvHeads, "context", headDim];
+      file.input(`past_key_values.${l}.${kind}`, "float", shape);
+      file.output(`present.${l}.${kind}`, "float", shape);
+    }
+  }
+  return { matrices, parameters, usesPositionIds, contextLength };
+
+  function activate(x: string, layer: LayerSpec): string {
+    return layer.activation === "silu"
+      ? file.node("QuickGelu", [x], { alpha: { float: 1 } }, MS) // x * sigmoid(alpha x)
+      : file.node("Gelu", [x], { approximate: "tanh" });
+  }
+
+  async function attention(l: number, layer: LayerSpec, x: string): Promise<string> {
+    const { heads, kvHeads, headDim, rope } = layer;
+    const rotates = rope !== null && rope.dims === headDim;
+    let query: string, key = "", value = "";
+    if (layer.queryNorm || layer.keyNorm || (rope && !rotates)) {
+      query = await linear(x, `layers.${l}.query`, layer.query);
+      key = await linear(x, `layers.${l}.key`, layer.key);
+      value = await linear(x, `layers.${l}.value`, layer.value);
+      if (layer.queryNorm) query = await headNorm(query, heads, headDim, layer.queryNorm);
+      if (layer.keyNorm) key = await headNorm(key, kvHeads, headDim, layer.keyNorm);
+      if (rope && !rotates) {
+        query = await rotate(query, heads, rope);
+        key = await rotate(key, kvHeads, rope);
+      }
+    } else query = await linear(x, `layers.${l}.qkv`, layer.query, layer.key, layer.value);
+    const attended = file.node("GroupQueryAttention", [
+      query,
+      key,
+      value,
+      `past_key_values.${l}.key`,
+      `past_key_values.${l}.value`,
+      "seqlens_k",
+      "total_sequence_length",
+      ...rotates ? await ropeOf(rope) : [],
+    ], {
+      num_heads: heads,
+      kv_num_heads: kvHeads,
+      scale: { float: layer.attentionScale },
+      ...rotates && { do_rotary: 1 },
+      ...layer.window !== undefined && { local_window_size: layer.window },
+    }, { ...MS, outputs: [`layers.${l}.attended`, `present.${l}.key`, `present.${l}.value`] });
+    return await linear(attended, `layers.${l}.output`, layer.output);
+  }
+
+  /** A norm over each head of x [B, S, heads * headDim]. */
+  async function headNorm(x: string, heads: number, headDim: number, norm: NormSpec): Promise<string> {
+    const split = file.node("Reshape", [x, await constant(`${norm.tensor}.split`, [0, 0, heads, headDim])]);
+    const normed = await normalise(split, norm, headDim);
+    return file.node("Reshape", [normed, await constant(`${norm.tensor}.join`, [0, 0, heads * headDim])]);
+  }
+
+  /** Rotates the first dims of each head, where attention itself rotates whole heads only. */
+  async function rotate(x: string, heads: number, rope: RopeSpec): Promise<string> {
+    return file.node("RotaryEmbedding", [x, "position_ids", ...await ropeOf(rope)], {
+      num_heads: heads,
+      rotary_embedding_dim: rope.dims,
+    }, MS);
+  }
+}
