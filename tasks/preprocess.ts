@@ -25,7 +25,7 @@ await runCommand({
   run: async ({ rawDir, outputDir, gsm8kSplits, seed, json }) => {
     setQuiet(json);
     const startedAt = performance.now();
-    const { manifest, isSample } = await loadOrBuild({
+    const { manifest, isSample, dir } = await loadOrBuild({
       rawDir,
       outputDir,
       seed,
@@ -37,16 +37,15 @@ await runCommand({
       console.log(JSON.stringify(manifest, null, 2));
       return;
     }
-    const row = (cells: (string | number)[]) => cells.map((c) => String(c).padStart(10)).join("");
+    const row = (cells: (string | number)[]) => cells.map((c) => String(c).padStart(12)).join("");
     console.log(row(["", ...SPLITS, "total", "few-shot", "duplicates"]));
     for (const [name, counts] of Object.entries(manifest.counts)) {
       const splits = SPLITS.map((split) => counts[split]);
       console.log(row([name, ...splits, counts.total, counts.few_shot, counts.duplicates]));
     }
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     console.log(
-      `${isSample ? "The sample, not the benchmarks, is" : "Written"} in ${
-        ((performance.now() - startedAt) / 1000).toFixed(1)
-      } s`,
+      `${isSample ? "The sample, not the benchmarks, was written" : "Written"} to ${dir} in ${seconds} s`,
     );
   },
 });

@@ -3,9 +3,13 @@ import type { Draft } from "./benchmark.ts";
 
 const normalise = (text: string) => text.normalize("NFKC").toLowerCase().replaceAll(/\s+/g, " ").trim();
 
-/** Gives the key that records with the same normalised question and choices share. */
-export function questionKey({ dataset, prompt }: Pick<Draft, "dataset" | "prompt">): string {
-  return `${dataset}\n${normalise(prompt)}`;
+const keys = new WeakMap<object, string>();
+
+/** Gives the key that records with the same normalised question and choices share; worked out once a record. */
+export function questionKey(record: Pick<Draft, "dataset" | "prompt">): string {
+  let key = keys.get(record);
+  if (key === undefined) keys.set(record, key = `${record.dataset}\n${normalise(record.prompt)}`);
+  return key;
 }
 
 /** Groups records by a key, in order of first appearance. */

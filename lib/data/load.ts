@@ -66,9 +66,9 @@ function checkMadeAsAsked(dir: string, manifest: Manifest, { seed, gsm8kSplits, 
     );
   };
   if (seed !== undefined && seed !== manifest.seed) refuse(`with seed ${seed}`, `with seed ${manifest.seed}`);
-  const made = manifest.gsm8k_splits.join(",");
-  if (gsm8kSplits !== undefined && gsm8kSplits.join() !== made) {
-    refuse(`from GSM8K ${gsm8kSplits.join()}`, `from ${made}`);
+  const listed = (splits: readonly string[]) => splits.toSorted().join(",");
+  if (gsm8kSplits !== undefined && listed(gsm8kSplits) !== listed(manifest.gsm8k_splits)) {
+    refuse(`from GSM8K ${listed(gsm8kSplits)}`, `from ${listed(manifest.gsm8k_splits)}`);
   }
   const inRawDir = (location: string) => !relative(rawDir!, location).startsWith("..");
   if (rawDir !== undefined && !manifest.sources.every((s) => s.from === "folder" && inRawDir(s.location))) {

@@ -41,11 +41,13 @@ export interface MmluSubject {
   difficulty: Difficulty;
 }
 
-/** All subjects by name, in the order of the table. */
-export const MMLU_SUBJECTS: ReadonlyMap<string, MmluSubject> = new Map(
-  Object.entries(TABLE).flatMap(([category, levels]) =>
+/** The table's rows. */
+export const MMLU_SUBJECT_ROWS: readonly (readonly [name: string, subject: MmluSubject])[] = Object
+  .entries(TABLE).flatMap(([category, levels]) =>
     Object.entries(levels).flatMap(([difficulty, names]) =>
       names.split(/\s+/).map((name) => [name, { category, difficulty } as MmluSubject] as const)
     )
-  ),
-);
+  );
+
+/** All subjects by name. */
+export const MMLU_SUBJECTS: ReadonlyMap<string, MmluSubject> = new Map(MMLU_SUBJECT_ROWS);

@@ -18,7 +18,7 @@ import { mmlu } from "./mmlu.ts";
 import { type ProcessedData, readManifest, writeProcessed } from "./processed.ts";
 import { FolderSource, HubSource, type RawSource } from "./raw_source.ts";
 import { SPLITS, stratifiedSplit } from "./split.ts";
-import { type CountTokens, loadTokenCounter } from "./token_counter.ts";
+import { type CountTokens, loadTokenCounter, TOKENIZER } from "./token_counter.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [mmlu, gsm8k];
 
@@ -65,7 +65,7 @@ export class DataPreprocessor {
   async runPipeline(): Promise<ProcessedData> {
     const { source, outputDir, seed, gsm8kSplits, templateVersions } = this.#options;
     const isSample = source.kind === "sample";
-    if (isSample && (await readManifest(outputDir))?.is_sample === false) {
+    if (isSample && (await readManifest(outputDir).catch(() => null))?.is_sample === false) {
       throw new BadInput(
         `Cannot write the sample into ${outputDir} as it must not replace real data: choose another folder`,
       );
@@ -80,7 +80,10 @@ export class DataPreprocessor {
     const countTokens = await loadTokenCounter();
     const count = (list: readonly Draft[]) => list.map((draft) => withTokens(draft, countTokens));
     const questions = { mmlu: count(drafts.mmlu.questions), gsm8k: count(drafts.gsm8k.questions) };
-    const shots = { mmlu: count(drafts.mmlu.shots), gsm8k: count(drafts.gsm8k.shots) };
+    const shots = {
+      mmlu: withoutAsked(count(drafts.mmlu.shots), questions.mmlu),
+      gsm8k: withoutAsked(count(drafts.gsm8k.shots), questions.gsm8k),
+    };
     const splits = stratifiedSplit([...questions.mmlu, ...questions.gsm8k], seed);
 
     const perBenchmark = <T>(of: (benchmark: Benchmark) => T) =>
@@ -88,7 +91,7 @@ export class DataPreprocessor {
     return await writeProcessed(outputDir, { questions, shots, ...splits }, {
       is_sample: isSample,
       seed,
-      gsm8k_splits: [...gsm8kSplits],
+      gsm8k_splits: isSample ? ["sample"] : [...gsm8kSplits],
       counts: perBenchmark(({ name }): DatasetCounts => {
         const [train, val, test] = SPLITS.map((s) => splits[s].filter((e) => e.dataset === name).length);
         return {
@@ -106,7 +109,7 @@ export class DataPreprocessor {
         record: perBenchmark((b) => b.recordVersion),
         difficulty: perBenchmark((b) => b.difficultyVersion),
         template: { ...templateVersions },
-        tokens: "js-tiktoken@1.0.21 cl100k_base",
+        tokens: TOKENIZER,
       },
     });
   }
@@ -167,7 +170,7 @@ export class DataPreprocessor {
         }`,
       );
     }
-    return { questions, shots: withoutAsked(shots, questions) };
+    return { questions, shots };
   }
 }
 

@@ -26,6 +26,8 @@ export interface ProcessedData {
   test: Example[];
   fewShot: FewShot;
   manifest: Manifest;
+  /** The folder that holds it. */
+  dir: string;
   /** Made from data/sample: no figure over it is one over MMLU or GSM8K. */
   isSample: boolean;
 }
@@ -81,6 +83,7 @@ export async function writeProcessed(
     ...splits,
     fewShot: { mmlu: groupBy(shots.mmlu, (e) => e.subject), gsm8k: shots.gsm8k },
     manifest,
+    dir,
     isSample: manifest.is_sample,
   };
 }
@@ -122,6 +125,7 @@ export async function readProcessed(dir: string, manifest: Manifest): Promise<Pr
     test,
     fewShot: { mmlu: groupBy(mmlu, (e) => e.subject), gsm8k },
     manifest,
+    dir,
     isSample: manifest.is_sample,
   };
 }

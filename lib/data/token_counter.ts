@@ -4,6 +4,9 @@
  * @see js-tiktoken 1.0.21, `src/core.ts`: the same merges in the same order
  */
 
+/** Names the counts in manifests. */
+export const TOKENIZER = "js-tiktoken@1.0.21 cl100k_base";
+
 export type CountTokens = (text: string) => number;
 
 interface Vocabulary {
@@ -26,16 +29,18 @@ function parseRanks(text: string): Map<string, number> {
 /** Merges the bytes of a piece, lowest rank first, and gives how many tokens are left. */
 function countMerged(bytes: string, ranks: ReadonlyMap<string, number>): number {
   const parts = [...bytes];
-  while (parts.length > 1) {
-    let best = Infinity, at = -1;
-    for (let i = 0; i < parts.length - 1; i++) {
-      const rank = ranks.get(parts[i] + parts[i + 1]);
-      if (rank !== undefined && rank < best) [best, at] = [rank, i];
-    }
-    if (at < 0) break;
-    parts.splice(at, 2, parts[at] + parts[at + 1]);
+  /** Rank of part i joined with the next. */
+  const rankAt = (i: number) => ranks.get(parts[i] + parts[i + 1]) ?? Infinity;
+  const joined = parts.slice(1).map((_, i) => rankAt(i));
+  for (;;) {
+    let best = 0;
+    for (let i = 1; i < joined.length; i++) if (joined[i] < joined[best]) best = i;
+    if (!(joined[best] < Infinity)) return parts.length;
+    parts.splice(best, 2, parts[best] + parts[best + 1]);
+    joined.splice(best, 1);
+    if (best > 0) joined[best - 1] = rankAt(best - 1);
+    if (best < joined.length) joined[best] = rankAt(best);
   }
-  return parts.length;
 }
 
 /** Makes a counter over a vocabulary; special tokens such as `<|endoftext|>` are counted as plain text. */
