@@ -8,6 +8,7 @@
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, sha256, writeJson } from "../std/files.ts";
 import { Progress } from "../std/progress.ts";
+import { requireSameSettings } from "../std/settings.ts";
 import { createRandom, shuffle } from "../math/mod.ts";
 import type { Example, Generation, RequestRecord } from "../types/mod.ts";
 import { answeredRecord, failedRecord, type Sent } from "./request_record.ts";
@@ -142,7 +143,7 @@ export class Level {
     };
     const statePath = requestsPath.replace(/(\.jsonl)?$/, ".level.json");
     const earlier = resume && await exists(statePath) ? await readJson<State>(statePath) : null;
-    if (earlier) refuseOtherSettings(requestsPath, earlier.fingerprint, fingerprint);
+    if (earlier) requireSameSettings(requestsPath, earlier.fingerprint, fingerprint);
     const { log, records } = await RequestLog.open(requestsPath, earlier !== null);
     const fromMs = records.reduce((latest, r) => Math.max(latest, r.doneAt), 0);
     const segments = records.length && earlier
@@ -281,21 +282,6 @@ export function seededOrder(examples: number, requests: number, seed: number): U
     order.set(shuffle(indices, random).slice(0, requests - at), at);
   }
   return order;
-}
-
-function refuseOtherSettings(
-  path: string,
-  earlier: Record<string, unknown>,
-  now: Record<string, unknown>,
-): void {
-  for (const key of new Set([...Object.keys(earlier), ...Object.keys(now)])) {
-    const [was, is] = [JSON.stringify(earlier[key]), JSON.stringify(now[key])];
-    if (was !== is) {
-      throw new BadInput(
-        `Cannot resume ${path} as ${key} must be what the level began with: it was ${was}, now it is ${is}`,
-      );
-    }
-  }
 }
 
 const newSegment = (fromMs: number): Segment => ({ fromMs, startedAt: new Date().toISOString() });

@@ -7,13 +7,11 @@
 import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeJson } from "../std/files.ts";
-
-/** What must be equal for a run to be resumed: the flags that matter, and the hashes of model and data. */
-export type Fingerprint = Record<string, unknown>;
+import { requireSameSettings, type Settings } from "../std/settings.ts";
 
 export interface RunDocument {
   status: "running" | "complete";
-  fingerprint: Fingerprint;
+  fingerprint: Settings;
   /** Wall-clock instants (ISO) of the first start and of each resumption. */
   started_at: string[];
   [key: string]: unknown;
@@ -22,9 +20,13 @@ export interface RunDocument {
 /**
  * Makes the folder of a run ready: a folder with results is renamed `<name>.<n>`, or taken up again with `resume`.
  * @returns the earlier run's document when resuming, else null
- * @throws {BadInput} where there is nothing to resume.
+ * @throws {BadInput} where there is nothing to resume, or other settings began it.
  */
-export async function openRunFolder(dir: string, resume: boolean): Promise<RunDocument | null> {
+export async function openRunFolder(
+  dir: string,
+  resume: boolean,
+  fingerprint: Settings,
+): Promise<RunDocument | null> {
   const hasRun = await exists(join(dir, "run.json"));
   if (resume) {
     if (!hasRun) {
@@ -32,7 +34,9 @@ export async function openRunFolder(dir: string, resume: boolean): Promise<RunDo
         `Cannot resume ${dir} as it must hold a run.json: there is none (leave out --resume to begin)`,
       );
     }
-    return await readJson<RunDocument>(join(dir, "run.json"));
+    const earlier = await readJson<RunDocument>(join(dir, "run.json"));
+    requireSameSettings(dir, earlier.fingerprint, fingerprint);
+    return earlier;
   }
   if (await isFilled(dir)) {
     let n = 1;
@@ -41,21 +45,6 @@ export async function openRunFolder(dir: string, resume: boolean): Promise<RunDo
   }
   await Deno.mkdir(dir, { recursive: true });
   return null;
-}
-
-/**
- * Refuses to resume a run under other settings.
- * @throws {BadInput} naming the first setting that differs.
- */
-export function checkFingerprint(dir: string, earlier: Fingerprint, now: Fingerprint): void {
-  for (const key of new Set([...Object.keys(earlier), ...Object.keys(now)])) {
-    const [was, is] = [JSON.stringify(earlier[key]), JSON.stringify(now[key])];
-    if (was !== is) {
-      throw new BadInput(
-        `Cannot resume ${dir} as ${key} must be what the run began with: it was ${was}, now it is ${is}`,
-      );
-    }
-  }
 }
 
 /** Writes `run.json`. */

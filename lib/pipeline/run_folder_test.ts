@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
-import { checkFingerprint, openRunFolder, saveRun } from "./run_folder.ts";
+import { openRunFolder, saveRun } from "./run_folder.ts";
 
 async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir();
@@ -16,7 +16,7 @@ Deno.test("openRunFolder() renames a folder that holds results to the next free 
   inTemp(async (temp) => {
     const dir = join(temp, "baseline_med");
     for (const mark of ["first", "second", "third"]) {
-      assert.equal(await openRunFolder(dir, false), null);
+      assert.equal(await openRunFolder(dir, false, {}), null);
       await Deno.writeTextFile(join(dir, "mark"), mark);
     }
     assert.equal(await Deno.readTextFile(join(temp, "baseline_med.1", "mark")), "first");
@@ -32,22 +32,17 @@ Deno.test("openRunFolder() takes up the run of the folder with resume, and needs
       started_at: ["2026-01-01T00:00:00Z"],
     };
     await saveRun(temp, run);
-    assert.deepEqual(await openRunFolder(temp, true), run);
-    await assert.rejects(openRunFolder(join(temp, "none"), true), BadInput);
+    assert.deepEqual(await openRunFolder(temp, true, { seed: 1 }), run);
+    await assert.rejects(
+      openRunFolder(temp, true, { seed: 2 }),
+      (e) => e instanceof BadInput && /seed/.test(e.message),
+    );
+    await assert.rejects(openRunFolder(join(temp, "none"), true, {}), BadInput);
   }));
 
 Deno.test("openRunFolder() refuses a file", () =>
   inTemp(async (temp) => {
     await Deno.writeTextFile(join(temp, "f"), "");
-    await assert.rejects(openRunFolder(join(temp, "f"), false), (e) =>
+    await assert.rejects(openRunFolder(join(temp, "f"), false, {}), (e) =>
       e instanceof BadInput && /it is a file/.test(e.message));
   }));
-
-Deno.test("checkFingerprint() names the setting that differs", () => {
-  checkFingerprint("r", { seed: 1, model: { sha256: "a" } }, { seed: 1, model: { sha256: "a" } });
-  assert.throws(
-    () => checkFingerprint("r", { seed: 1 }, { seed: 2 }),
-    /seed must be .* it was 1, now it is 2/,
-  );
-  assert.throws(() => checkFingerprint("r", { seed: 1 }, {}), /now it is undefined/);
-});

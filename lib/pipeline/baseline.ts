@@ -1,0 +1,264 @@
+/**
+ * The baseline, end to end: data -> server -> load tests -> accuracy -> files and report.
+ *
+ * Every step leaves its result on disk as it ends, so that a broken run goes on with `resume`. Load is drawn from
+ * the validation split, accuracy is measured on the test split.
+ */
+import { join } from "node:path";
+import type { FormName, VariantName } from "../compress/variant.ts";
+import { type LoadedData, loadOrBuild } from "../data/mod.ts";
+import type { Device } from "../engine/ort.ts";
+import type { Engine, Overlong } from "../engine/engine.ts";
+import { SingleVariantServer } from "../engine/single_variant_server.ts";
+import { accuracyReport, type EvaluationResults, HeldOutEvaluator, type MmluMethod } from "../eval/mod.ts";
+import { ClosedLoopLoadGenerator } from "../load/mod.ts";
+import { heading, type LoadTestSummary, MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
+import { buildPrompt, promptHash, TEMPLATE_VERSIONS, toMessages } from "../prompts/mod.ts";
+import { finalReport, writeHtmlReport } from "../report/mod.ts";
+import { BadInput } from "../std/errors.ts";
+import { sha256, writeJson } from "../std/files.ts";
+import { requireSameSettings } from "../std/settings.ts";
+import { type Example, type Generation, type Slo, toRecord } from "../types/mod.ts";
+import { describeMachine, describeVersions } from "./machine.ts";
+import { openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
+
+/** What a run is asked to do: all of it is in `run.json`, and must be equal for a run to be resumed. */
+export interface BaselineSettings {
+  preset: string;
+  model: string;
+  variant: VariantName;
+  form?: FormName;
+  device: Device;
+  slots: number;
+  context?: number;
+  overlong: Overlong;
+  concurrencies: number[];
+  numRequests: number;
+  /** Requests before each level, in no figure. */
+  warmup: number;
+  /** Most output tokens of a request under load; null takes the evaluation's for its data set. */
+  loadMaxTokens: number | null;
+  mmluMaxTokens: number;
+  gsm8kMaxTokens: number;
+  mmluMethod: MmluMethod;
+  /** Questions of the test split; null is all of them. */
+  mmluLimit: number | null;
+  gsm8kLimit: number | null;
+  /** Most examples of each split; null is all of them. */
+  dataSubset: number | null;
+  slo: Slo;
+  seed: number;
+}
+
+export interface BaselineOptions {
+  outputDir: string;
+  resume: boolean;
+  preprocess: boolean;
+  rawDir?: string;
+  dataDir?: string;
+  /** How to repeat the run, for the report. */
+  command: string;
+  /** Prints for a person. */
+  print: (text: string) => void;
+  signal?: AbortSignal;
+}
+
+/** `summary.json`. */
+export interface BaselineSummary {
+  load_test_summary: LoadTestSummary[];
+  eval_results: EvaluationResults | null;
+  /** `benchmarks`, or `sample` for the questions that come with slolab. */
+  data_source: "benchmarks" | "sample";
+}
+
+export interface BaselineResult {
+  summary: BaselineSummary;
+  /** Path of `report.html`. */
+  report: string;
+}
+
+const BITS: Record<VariantName, string> = {
+  base: "16-BIT WEIGHTS",
+  med: "8-BIT QUANTIZATION",
+  cheap: "4-BIT QUANTIZATION",
+  fp32: "32-BIT WEIGHTS",
+};
+
+/**
+ * Runs the baseline.
+ * @throws {BadInput} for settings, data or a model that cannot be used, and for a folder that cannot be resumed.
+ */
+export async function runBaseline(
+  settings: BaselineSettings,
+  options: BaselineOptions,
+): Promise<BaselineResult> {
+  const { outputDir, print, signal } = options;
+  print(heading(
+    `END-TO-END BASELINE EVALUATION: ${settings.variant.toUpperCase()}-ONLY SERVER (${
+      BITS[settings.variant]
+    })`,
+  ));
+
+  print("\n[STEP 1] LOADING DATA");
+  const data = await loadOrBuild({
+    rawDir: options.rawDir,
+    outputDir: options.dataDir,
+    preprocess: options.preprocess,
+    templateVersions: TEMPLATE_VERSIONS,
+    onLine: print,
+  });
+  const take = (examples: Example[]) => examples.slice(0, settings.dataSubset ?? undefined);
+  const [val, test] = [take(data.val), take(data.test)];
+  print(`  Loaded data: train=${data.train.length}, val=${val.length}, test=${test.length}`);
+  if (data.isSample) {
+    print("  THIS IS THE SAMPLE, NOT THE BENCHMARKS: no figure below is one over MMLU or GSM8K");
+  }
+
+  print("\n[STEP 2] INITIALIZING SERVER");
+  await using server = new SingleVariantServer(settings);
+  const { engine, manifest } = await server.start();
+  const { source } = manifest;
+  print(
+    `  Model: ${manifest.model} (${source.kind}: ${source.location}, SHA-256 ${source.sha256.slice(0, 16)})`,
+  );
+  print(
+    `  Variant: ${manifest.variant}, ${
+      manifest.bitsPerWeight.toFixed(2)
+    } bits a weight, form ${manifest.form}`,
+  );
+  const { slots, context } = engine.stats;
+  print(`  Model loaded successfully (${settings.device}, ${slots} slots of ${context} tokens)`);
+  if (!engine.tokenizer?.hasChatTemplate) {
+    print("  The model has no chat template: it is prompted with plain text");
+  }
+
+  const fingerprint = {
+    ...toRecord(settings),
+    model_sha256: source.sha256,
+    builder_version: manifest.builderVersion,
+    data_sha256: dataHash(data),
+    template_versions: TEMPLATE_VERSIONS,
+  };
+  const earlier = await openRunFolder(outputDir, options.resume, fingerprint);
+  const dataSource = data.isSample ? "sample" : "benchmarks";
+  const run: RunDocument = {
+    status: "running",
+    command: options.command,
+    started_at: [...earlier?.started_at ?? [], new Date().toISOString()],
+    data_source: dataSource,
+    model: {
+      name: manifest.model,
+      architecture: manifest.architecture,
+      parameters: manifest.parameters,
+      source,
+    },
+    variant: manifest.variant,
+    form: manifest.form,
+    bits_per_weight: manifest.bitsPerWeight,
+    device: settings.device,
+    engine: { slots, context, overlong: settings.overlong },
+    chat_template: engine.tokenizer?.hasChatTemplate ?? false,
+    data: {
+      dir: data.dir,
+      sources: data.manifest.sources,
+      counts: data.manifest.counts,
+      split_seed: data.manifest.seed,
+    },
+    load_prompts_sha256: sha256(val.map((e) => promptHash({ messages: messagesOf(e) }, "load")).join("\n")),
+    machine: describeMachine(),
+    versions: describeVersions(),
+    fingerprint,
+  };
+  await saveRun(outputDir, run);
+
+  print("\n[STEP 3] RUNNING LOAD TESTS");
+  const levels: LoadTestSummary[] = [];
+  for (const concurrency of settings.concurrencies) {
+    print(`  >>> Testing with concurrency=${concurrency}`);
+    levels.push(await runLevel(engine, val, concurrency, settings, { ...options, dataSource }));
+  }
+
+  print("\n[STEP 4] EVALUATING ACCURACY");
+  const evaluator = new HeldOutEvaluator(engine, test, {
+    mmluMethod: settings.mmluMethod,
+    mmluMaxTokens: settings.mmluMaxTokens,
+    gsm8kMaxTokens: settings.gsm8kMaxTokens,
+    mmluLimit: settings.mmluLimit ?? undefined,
+    gsm8kLimit: settings.gsm8kLimit ?? undefined,
+    hasChatTemplate: run.chat_template as boolean,
+    concurrency: slots,
+    seed: settings.seed,
+    predictionsPath: join(outputDir, "predictions.jsonl"),
+    resume: options.resume,
+    fingerprint: {
+      model: fingerprint.model_sha256,
+      data: fingerprint.data_sha256,
+      variant: settings.variant,
+    },
+    signal,
+  });
+  const results = await evaluator.evaluate();
+  await writeJson(join(outputDir, "eval_results.json"), { ...results, data_source: dataSource });
+  print(accuracyReport(results));
+
+  const summary: BaselineSummary = {
+    load_test_summary: levels,
+    eval_results: results,
+    data_source: dataSource,
+  };
+  await writeJson(join(outputDir, "summary.json"), summary);
+  await saveRun(outputDir, { ...run, status: "complete" });
+  const report = await writeHtmlReport(outputDir);
+  print(`\n${finalReport(summary)}\n`);
+  print(heading(`BASELINE EVALUATION COMPLETE\nResults saved to: ${outputDir}`));
+  if (data.isSample) print("These are results over the sample questions, not over MMLU and GSM8K.");
+  print(`Report: ${report}`);
+  return { summary, report };
+}
+
+/** One level of closed-loop load; leaves its records and its metrics in the run's folder. */
+async function runLevel(
+  engine: Engine,
+  data: Example[],
+  concurrency: number,
+  settings: BaselineSettings,
+  { outputDir, resume, signal, print, dataSource }: BaselineOptions & { dataSource: string },
+): Promise<LoadTestSummary> {
+  const load = new ClosedLoopLoadGenerator({
+    infer: (example, context) => answer(engine, example, settings, context),
+    data,
+    maxConcurrency: concurrency,
+    numRequests: settings.numRequests,
+    warmup: settings.warmup,
+    seed: settings.seed,
+    requestsPath: join(outputDir, `requests_concurrency_${concurrency}.jsonl`),
+    resume,
+    signal,
+  });
+  const records = await load.run();
+  const metrics = new MetricsCalculator(records, settings.slo, { concurrency, dataSource, ...load.summary });
+  await metrics.saveMetrics(join(outputDir, `metrics_concurrency_${concurrency}.json`));
+  metrics.printReport(print);
+  return summarizeLevel(concurrency, metrics.computeAllMetrics());
+}
+
+function answer(
+  engine: Engine,
+  example: Example,
+  settings: BaselineSettings,
+  context: { signal: AbortSignal; requestId: string },
+): Promise<Generation> {
+  const evaluated = example.dataset === "mmlu" ? settings.mmluMaxTokens : settings.gsm8kMaxTokens;
+  return engine.generate(
+    { messages: messagesOf(example) },
+    { maxTokens: settings.loadMaxTokens ?? evaluated, ...context },
+  );
+}
+
+const messagesOf = (example: Example) => toMessages(buildPrompt(example, example.dataset));
+
+/** One hash over the splits. */
+function dataHash({ manifest }: LoadedData): string {
+  const files = Object.entries(manifest.files).map(([name, file]) => `${name} ${file.sha256}`);
+  return sha256(files.sort().join("\n"));
+}
