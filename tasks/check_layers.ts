@@ -3,6 +3,7 @@
  * before it in LAYERS. Only lib/engine may import ONNX Runtime; tests may also import what they compare with.
  */
 import { relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { ROOT } from "slolab/std/test_support.ts";
 
 const LAYERS = [
@@ -75,11 +76,11 @@ if (import.meta.main) {
     }
   };
   await walk(`${ROOT}lib`);
-  const entry = await Deno.makeTempFile({ dir: ROOT, suffix: ".layers.ts" });
+  const entry = await Deno.makeTempFile({ suffix: ".ts" });
   try {
-    await Deno.writeTextFile(entry, files.map((f) => `import "./${relative(ROOT, f)}";\n`).join(""));
+    await Deno.writeTextFile(entry, files.map((f) => `import "${pathToFileURL(f)}";\n`).join(""));
     const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", entry],
+      args: ["info", "--json", "--config", `${ROOT}deno.json`, entry],
       cwd: ROOT,
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
