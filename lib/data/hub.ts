@@ -67,9 +67,10 @@ interface FileHead {
   size: number | null;
 }
 
+const env = (name: string) => Deno.env.get(name) || undefined;
+
 /** Where Python's libraries keep what they download. */
 function defaultCacheDir(): string {
-  const env = (name: string) => Deno.env.get(name) || undefined;
   const home = env("HOME") ?? env("USERPROFILE") ?? ".";
   const hfHome = env("HF_HOME") ?? join(env("XDG_CACHE_HOME") ?? join(home, ".cache"), "huggingface");
   return env("HF_HUB_CACHE") ?? join(hfHome, "hub");
@@ -84,7 +85,6 @@ export class HubClient {
   readonly #wait: (ms: number) => Promise<void>;
 
   constructor(options: HubOptions = {}) {
-    const env = (name: string) => Deno.env.get(name) || undefined;
     const endpoint = options.endpoint ?? env("HF_ENDPOINT") ?? "https://huggingface.co";
     if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) {
       throw new BadInput(`Cannot use the hub as HF_ENDPOINT must be an http(s) address: it is '${endpoint}'`);
@@ -129,9 +129,8 @@ export class HubClient {
         this.#offline ? "HF_HUB_OFFLINE is set" : `${this.endpoint} gave no answer in ${PROBE_MS / 1000} s`,
       );
     }
-    const retry = { ...RETRY, wait: this.#wait };
     try {
-      const head = await withRetries(() => this.#head(file), retry);
+      const head = await withRetries(() => this.#head(file), { ...RETRY, wait: this.#wait });
       using _lock = await this.#cache.lock(file, head.etag);
       const meanwhile = await this.#cache.find(file);
       if (meanwhile !== null) return { ...meanwhile, fromCache: true };
@@ -179,7 +178,7 @@ export class HubClient {
     const size = header("x-linked-size") ?? own("content-length");
     const name = etag?.replace(/^W\//, "").replaceAll('"', "") ?? "";
     return {
-      etag: /^[\w][\w.-]*$/.test(name) ? name : null,
+      etag: /^\w[\w.-]*$/.test(name) ? name : null,
       commit: commit !== null && /^[0-9a-f]{40}$/.test(commit) ? commit : null,
       size: size === null ? null : Number(size),
     };

@@ -48,9 +48,8 @@ export async function loadOrBuild(options: LoadOptions = {}): Promise<LoadedData
         relative(".", sampleDir)
       } instead: the results are not those of MMLU and GSM8K`,
     );
-    const { rawDir: _, ...rest } = options;
     return await new DataPreprocessor({
-      ...rest,
+      ...options,
       source: new SampleSource(sampleDir),
       outputDir: join(sampleDir, "processed"),
       onLine,

@@ -124,6 +124,13 @@ loadTest("loadOrBuild() reads existing files again, without any source", async (
   assert.deepEqual(read, { ...made, manifest: JSON.parse(JSON.stringify(made.manifest)) });
 });
 
+loadTest("an option that is undefined is one that was not given", async (s) => {
+  const given = { seed: undefined, gsm8kSplits: undefined, templateVersions: undefined, source: undefined };
+  const { manifest } = await s.load({ ...given, rawDir: s.rawDir });
+  assert.deepEqual([manifest.seed, manifest.gsm8k_splits], [42, ["test"]]);
+  await s.load(given);
+});
+
 loadTest("the same input makes the same files", async (s) => {
   const hashes = async () => (await s.load({ rawDir: s.rawDir, preprocess: true })).manifest.files;
   assert.deepEqual(await hashes(), await hashes());

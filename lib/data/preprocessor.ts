@@ -47,13 +47,14 @@ export class DataPreprocessor {
   readonly #options: Required<Omit<PreprocessorOptions, "rawDir">>;
 
   constructor(options: PreprocessorOptions) {
+    const { rawDir, outputDir, source, gsm8kSplits, seed, templateVersions, onLine } = options;
     this.#options = {
-      source: options.rawDir === undefined ? new HubSource() : new FolderSource(options.rawDir),
-      gsm8kSplits: gsm8k.questionSplits as Gsm8kSplit[],
-      seed: SPLIT_SEED,
-      templateVersions: {},
-      onLine: say,
-      ...options,
+      outputDir,
+      source: source ?? (rawDir === undefined ? new HubSource() : new FolderSource(rawDir)),
+      gsm8kSplits: gsm8kSplits ?? ["test"],
+      seed: seed ?? SPLIT_SEED,
+      templateVersions: templateVersions ?? {},
+      onLine: onLine ?? say,
     };
   }
 
