@@ -1,0 +1,85 @@
+/** The graph of each architecture, run by the engine, against what transformers computes. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describeModel } from "../checkpoint/architectures/mod.ts";
+import { openCheckpoint } from "../checkpoint/open.ts";
+import { type GoldenCase, readGolden, roundLikeGolden, TINY_MODELS } from "../checkpoint/testing/golden.ts";
+import { OrtRunner } from "../engine/ort_runner.ts";
+import { argmax } from "../engine/sampling.ts";
+import { sharedTest } from "../std/test_support.ts";
+import { buildVariant } from "./build.ts";
+import { inTemp } from "./testing/in_temp.ts";
+import type { VariantName } from "./variant.ts";
+
+interface Nearness {
+  /** Largest difference of a logit, relative to the case's largest. */
+  error: number;
+  /** Greedy tokens that are the golden ones, of all. */
+  same: number;
+  tokens: number;
+}
+
+/** Runs a prompt and, teacher-forced, its greedy tokens. */
+async function compare(
+  runner: OrtRunner,
+  { inputIds, logits: golden, greedyIds }: GoldenCase,
+): Promise<Nearness> {
+  const largest = golden.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+  const slot = 1;
+  let logits = await runner.prefill(slot, inputIds, 0, [0, inputIds.length]);
+  const error = logits.reduce((max, v, i) => Math.max(max, Math.abs(v - golden[i])), 0) / largest;
+  logits = logits.subarray(-runner.vocabSize);
+  let same = 0;
+  for (const [at, tokenId] of greedyIds.entries()) {
+    if (argmax(logits) === tokenId) same++;
+    logits = await runner.decode([{ slot, tokenId, position: inputIds.length + at }], () => 0);
+  }
+  return { error, same, tokens: greedyIds.length };
+}
+
+async function nearness(folder: string, name: string, variant: VariantName): Promise<Nearness> {
+  let all: Nearness = { error: 0, same: 0, tokens: 0 };
+  await inTemp(async (dir) => {
+    const checkpoint = await openCheckpoint(folder);
+    const outDir = join(dir, "built");
+    try {
+      await buildVariant(checkpoint, {
+        model: name,
+        variant,
+        outDir,
+        source: { kind: "path", location: folder, revision: null, sha256: await checkpoint.sourceHash() },
+        spec: describeModel(roundLikeGolden(name, checkpoint.config)),
+      });
+    } finally {
+      checkpoint.close();
+    }
+    const runner = await OrtRunner.create(outDir, { slots: 2, chunk: 64 });
+    try {
+      for (const golden of readGolden(folder)) {
+        const { error, same, tokens } = await compare(runner, golden);
+        all = { error: Math.max(all.error, error), same: all.same + same, tokens: all.tokens + tokens };
+      }
+    } finally {
+      runner.close();
+    }
+  });
+  return all;
+}
+
+for (const name of TINY_MODELS) {
+  for (const variant of ["fp32", "base"] as const) {
+    sharedTest(`${name} ${variant}: logits and greedy ids are those of transformers`, async (shared) => {
+      const { error, same, tokens } = await nearness(join(shared, "tiny", name), name, variant);
+      assert.ok(error <= 1e-3, `logits differ by ${error} of the largest`);
+      assert.equal(same, tokens);
+    });
+  }
+
+  sharedTest(`${name} med and cheap: near them, med nearer`, async (shared) => {
+    const [med, cheap] = await Promise.all(
+      (["med", "cheap"] as const).map((variant) => nearness(join(shared, "tiny", name), name, variant)),
+    );
+    assert.ok(med.error < 0.1 && cheap.error < 0.6, `${med.error} and ${cheap.error} of the largest`);
+    assert.ok(med.error < cheap.error);
+  });
+}
