@@ -9,7 +9,7 @@ import type { Rounding } from "./quantise.ts";
 import type { FormName, VariantName } from "./variant.ts";
 
 /** Raised when a build of the same checkpoint would write other bytes. */
-export const BUILDER_VERSION = 1;
+export const BUILDER_VERSION = 2;
 
 /** The form that a variant is written in. */
 export function formNameOf(variant: VariantName): FormName {
@@ -28,7 +28,7 @@ export function formOf(checkpoint: Checkpoint, variant: VariantName, rounding: R
     case "med":
       return blocksForm({
         rounding,
-        layout: (source) => ({ bits: 8, block: blockOf(source, [64, 32, 16]) }),
+        layout: (source) => ({ bits: 8, block: blockOf(source, [32, 16]) }),
       });
     case "cheap": // A rounded embedding or head costs more than it saves.
       return blocksForm({
@@ -36,7 +36,7 @@ export function formOf(checkpoint: Checkpoint, variant: VariantName, rounding: R
         layout: (source, role) =>
           role === "body"
             ? { bits: 4, block: blockOf(source, [32, 16]) }
-            : { bits: 8, block: blockOf(source, [64, 32, 16]) },
+            : { bits: 8, block: blockOf(source, [32, 16]) },
       });
   }
 }
