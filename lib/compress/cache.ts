@@ -4,13 +4,14 @@
  * A variant's folder is named by its model, variant and form, and by a key over the source's hash and the
  * builder's version: whatever would change a byte of it.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { openCheckpoint } from "../checkpoint/open.ts";
 import { resolveModel, type ResolveOptions } from "../checkpoint/sources.ts";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, sha256, slolabCacheDir } from "../std/files.ts";
 import { Progress, say } from "../std/progress.ts";
 import { buildVariant } from "./build.ts";
+import { writeExportFolder } from "./onnx_export.ts";
 import type { Rounding } from "./quantise.ts";
 import type { FormName, VariantManifest, VariantName } from "./variant.ts";
 import { BUILDER_VERSION, formNameOf } from "./variants.ts";
@@ -27,7 +28,7 @@ export interface EnsureOptions extends Pick<ResolveOptions, "hub"> {
 export interface EnsuredVariant {
   dir: string;
   manifest: VariantManifest;
-  /** False where the variant was there already. */
+  /** False where the variant was there already, or is an export. */
   built: boolean;
 }
 
@@ -42,8 +43,19 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
     throw new BadInput(`Cannot build ${variant} as ${options.form} as its form must be ${form}`);
   }
   const source = await resolveModel(model, { cacheDir, hub: options.hub });
+  if (/\.onnx$/i.test(source.path)) {
+    const { kind, location, revision, sha256, name } = source;
+    const dir = join(cacheDir, "variants", `${labelOf(name)}-export-${sha256.slice(0, 12)}`);
+    say(`  ${name} is an ONNX export: its own weights are run, whatever the variant`);
+    const manifest = await writeExportFolder(source.path, {
+      model: name,
+      source: { kind, location, revision, sha256 },
+      outDir: dir,
+    });
+    return { dir, manifest, built: false };
+  }
   const key = sha256(JSON.stringify([source.sha256, variant, form, rounding, BUILDER_VERSION])).slice(0, 12);
-  const label = source.name.replaceAll(/[^\w.-]+/g, "-").replace(/^-+/, "").slice(-60);
+  const label = basename(source.name).replaceAll(/[^\w.-]+/g, "-");
   const dir = join(cacheDir, "variants", `${label}-${variant}-${form}-${key}`);
   if (await exists(join(dir, "variant.json"))) {
     return { dir, manifest: await readJson<VariantManifest>(join(dir, "variant.json")), built: false };
@@ -70,6 +82,11 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
     progress?.finish();
     checkpoint.close();
   }
+}
+
+/** The part of a folder's name that tells people which model it is. */
+function labelOf(name: string): string {
+  return name.replaceAll(/[^\w.-]+/g, "-").replace(/^-+/, "").slice(-60);
 }
 
 /** An entry of the cache, as `deno task models` lists it. */

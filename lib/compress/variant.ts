@@ -20,8 +20,9 @@ export type FormName = "blocks" | "float";
 export interface VariantManifest {
   builderVersion: number;
   model: string;
-  variant: VariantName;
-  form: FormName;
+  /** `export` for an ONNX file of the hub, which brings its own weights. */
+  variant: VariantName | "export";
+  form: FormName | "export";
   architecture: string;
   vocabSize: number;
   hiddenSize: number;
@@ -43,4 +44,20 @@ export interface VariantManifest {
     format: string;
     bitsPerWeight: number;
   };
+  /** Only of an export: its graph is not beside this file and not of the kind described above. */
+  export?: ExportLayout;
+}
+
+/** How the graph of an ONNX export is run. */
+export interface ExportLayout {
+  /** The `.onnx` file. */
+  path: string;
+  /** Those of `input_ids`, `attention_mask` and `position_ids` that it has. */
+  inputs: string[];
+  kvType: "float" | "float16";
+  logitsType: "float" | "float16";
+  /** Past and present are one buffer of fixed length; else present is past with the new positions behind. */
+  inPlace: boolean;
+  /** Why a request's result would depend on the others in its batch; null where it does not. */
+  batchDependence: string | null;
 }

@@ -125,8 +125,12 @@ function check(api: Api, status: Deno.PointerValue): void {
   throw new Error(`ONNX Runtime: ${message}`);
 }
 
-const ELEMENT_TYPES = { Float32Array: 1, Int32Array: 6, BigInt64Array: 7 } as const;
-type Elements = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
+const ELEMENT_TYPES = { Float32Array: 1, Int32Array: 6, BigInt64Array: 7, Float16Array: 10 } as const;
+type Elements =
+  | Float32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | Float16Array<ArrayBuffer>;
 
 /** A tensor over a part of an array, which must have an ArrayBuffer of its own and outlives the tensor. */
 export class OrtTensor {

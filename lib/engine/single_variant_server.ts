@@ -12,6 +12,7 @@ import type {
   PromptInput,
 } from "../types/mod.ts";
 import { Engine, type EngineStats, type Overlong } from "./engine.ts";
+import { ExportRunner } from "./export_runner.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
 
 export interface ServerOptions extends OrtRunnerOptions {
@@ -59,7 +60,8 @@ export async function loadEngine(
   { overlong, ...options }: OrtRunnerOptions & { overlong?: Overlong } = {},
 ): Promise<{ engine: Engine; manifest: VariantManifest }> {
   const tokenizer = await readTokenizer(folder);
-  const runner = await OrtRunner.create(folder, options);
+  const { export: isExport } = await readJson<VariantManifest>(join(folder, "variant.json"));
+  const runner = await (isExport ? ExportRunner : OrtRunner).create(folder, options);
   const { manifest } = runner;
   const name = `${manifest.model} ${manifest.variant}`;
   const engine = new Engine({ name, runner, tokenizer, eosTokenIds: manifest.eosTokenIds, overlong });
