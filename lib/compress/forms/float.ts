@@ -2,6 +2,7 @@
  * float: weights as 32-bit or 16-bit floats. 16-bit weights are cast to float32 in the graph, which the runtime
  * does once, as it loads the model.
  */
+import { BadInput } from "../../std/errors.ts";
 import { rowBlocks } from "../matrix_source.ts";
 import { DataType } from "../onnx_file.ts";
 import type { MatrixForm } from "./form.ts";
@@ -15,7 +16,7 @@ export function floatForm(type: FloatType): MatrixForm {
       let squaredError = 0, squaredWeight = 0;
       await file.streamedWeight(source.name, type, [source.rows, source.cols], async (write) => {
         for await (const rows of rowBlocks(source)) {
-          const { data, error, weight } = convert(rows, type);
+          const { data, error, weight } = convert(source.name, rows, type);
           squaredError += error;
           squaredWeight += weight;
           await write(data);
@@ -48,12 +49,14 @@ export function floatForm(type: FloatType): MatrixForm {
 
 const bits32 = new Uint32Array(1), float32 = new Float32Array(bits32.buffer);
 
-/** Rounds to the type (to nearest, ties to even). */
-function convert(rows: Float32Array<ArrayBuffer>, type: FloatType) {
+/**
+ * Rounds to the type (to nearest, ties to even).
+ * @throws {BadInput} where a weight is beyond the type.
+ */
+function convert(name: string, rows: Float32Array<ArrayBuffer>, type: FloatType) {
   let error = 0, weight = 0;
   if (type === "float") {
     for (const w of rows) weight += w * w;
-    requireFinite(weight);
     return { data: new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength), error, weight };
   }
   const halves = new Uint16Array(rows.length);
@@ -74,13 +77,8 @@ function convert(rows: Float32Array<ArrayBuffer>, type: FloatType) {
     error += e * e;
     weight += w * w;
   }
-  requireFinite(weight);
   if (!Number.isFinite(error)) {
-    throw new RangeError("Cannot store weights as float16 as each must be below 65,520: one is not");
+    throw new BadInput(`Cannot store ${name} as ${type} as its weights must be below 65,520: one is not`);
   }
   return { data: new Uint8Array(halves.buffer), error, weight };
-}
-
-function requireFinite(sum: number): void {
-  if (!Number.isFinite(sum)) throw new RangeError("Cannot store weights as each must be finite: one is not");
 }
