@@ -2,3 +2,4 @@
 export * from "./closed_loop.ts";
 export { type Infer, type LevelSummary, type Segment } from "./level.ts";
 export { readRequestRecords } from "./request_log.ts";
+export { errorOf } from "./request_record.ts";
