@@ -35,6 +35,8 @@ export interface VariantReport {
   bytes: number;
   bits_per_weight: number;
   source_bits_per_weight: number;
+  /** Root of squared error over squared weight, of all matrices. */
+  relative_error: number;
   matrices: { name: string; bits: number; bytes: number; weights: number; relative_error: number }[];
 }
 
@@ -79,7 +81,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
       usesPositionIds: graph.usesPositionIds,
       eosTokenIds: checkpoint.eosTokenIds,
       bytes,
-      bitsPerWeight: meanBits(graph.matrices),
+      bitsPerWeight: 8 * sumOf(graph.matrices, "bytes") / sumOf(graph.matrices, "weights"),
       parameters: graph.parameters,
       source: { ...options.source, format: checkpoint.format, bitsPerWeight: bitsPerWeight(checkpoint) },
     };
@@ -88,7 +90,14 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
       bytes,
       bits_per_weight: manifest.bitsPerWeight,
       source_bits_per_weight: manifest.source.bitsPerWeight,
-      matrices: graph.matrices.map(({ relativeError, ...m }) => ({ ...m, relative_error: relativeError })),
+      relative_error: relativeError(graph.matrices),
+      matrices: graph.matrices.map((m) => ({
+        name: m.name,
+        bits: m.bits,
+        bytes: m.bytes,
+        weights: m.weights,
+        relative_error: relativeError([m]),
+      })),
     };
     await writeJson(join(part, "report.json"), report);
     if (checkpoint.tokenizerFiles) {
@@ -115,7 +124,14 @@ function countWeights(checkpoint: Checkpoint): number {
   return weights;
 }
 
-function meanBits(matrices: readonly StoredMatrix[]): number {
-  const sum = (read: (m: StoredMatrix) => number) => matrices.reduce((s, m) => s + read(m), 0);
-  return 8 * sum((m) => m.bytes) / sum((m) => m.weights);
+function sumOf(
+  matrices: readonly StoredMatrix[],
+  key: "bytes" | "weights" | "squaredError" | "squaredWeight",
+) {
+  return matrices.reduce((sum, m) => sum + m[key], 0);
+}
+
+function relativeError(matrices: readonly StoredMatrix[]): number {
+  const weight = sumOf(matrices, "squaredWeight");
+  return weight ? Math.sqrt(sumOf(matrices, "squaredError") / weight) : 0;
 }

@@ -55,8 +55,7 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
     return { dir, manifest, built: false };
   }
   const key = sha256(JSON.stringify([source.sha256, variant, form, rounding, BUILDER_VERSION])).slice(0, 12);
-  const label = basename(source.name).replaceAll(/[^\w.-]+/g, "-");
-  const dir = join(cacheDir, "variants", `${label}-${variant}-${form}-${key}`);
+  const dir = join(cacheDir, "variants", `${labelOf(source.name)}-${variant}-${form}-${key}`);
   if (await exists(join(dir, "variant.json"))) {
     return { dir, manifest: await readJson<VariantManifest>(join(dir, "variant.json")), built: false };
   }
@@ -86,7 +85,7 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
 
 /** The part of a folder's name that tells people which model it is. */
 function labelOf(name: string): string {
-  return name.replaceAll(/[^\w.-]+/g, "-").replace(/^-+/, "").slice(-60);
+  return basename(name).replaceAll(/[^\w.-]+/g, "-");
 }
 
 /** An entry of the cache, as `deno task models` lists it. */

@@ -8,7 +8,13 @@
  */
 import { dirname, join } from "node:path";
 import { collectIds } from "../checkpoint/file_checkpoint.ts";
-import { configFolderOf, exportFiles, type OnnxGraph, readOnnxGraph } from "../checkpoint/onnx_reader.ts";
+import {
+  configFolderOf,
+  exportFiles,
+  type OnnxGraph,
+  type OnnxNode,
+  readOnnxGraph,
+} from "../checkpoint/onnx_reader.ts";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeJson } from "../std/files.ts";
 import { DataType } from "./onnx_file.ts";
@@ -138,6 +144,7 @@ export function describeGraph(
     kvType,
     logitsType,
     inPlace,
+    leastBatch: graph.nodes.some(roundsSingleRowsOtherwise) ? 2 : 1,
     batchDependence: inPlace ? batchDependenceOf(graph) : "its attention is not GroupQueryAttention",
   };
 }
@@ -179,21 +186,23 @@ function batchDependenceOf({ nodes, weights }: OnnxGraph): string | null {
     return node !== undefined && node.opType !== "Shape" && node.inputs.length > 0 &&
       isRowLength(node.inputs[0], summed || node.opType === "ReduceSum");
   };
-  for (const { opType, inputs, integers } of nodes) {
+  for (const { opType, inputs } of nodes) {
     if (opType === "DynamicQuantizeLinear") {
       return "its matmuls round activations with one scale for the whole batch";
     }
     if (MATMULS.has(opType)) {
       if (!isWeight(inputs[1])) return `its ${opType} multiplies two activations`;
-      if (opType === "MatMulNBits" && integers.accuracy_level !== 4) {
-        return "its MatMulNBits computes a single row otherwise than several (accuracy_level is not 4)";
-      }
     } else if (!ROW_WISE.has(opType)) return `its ${opType} is not known to keep rows apart`;
     if (opType === "GroupQueryAttention" && !isRowLength(inputs[5])) {
       return "its attention takes lengths from elsewhere than the attention mask";
     }
   }
   return null;
+}
+
+/** ONNX Runtime has another kernel for a single row of these; two rows and more are equal bit for bit. */
+function roundsSingleRowsOtherwise({ opType, integers }: OnnxNode): boolean {
+  return opType === "MatMulNBits" && !(integers.bits === 8 && integers.accuracy_level === 4);
 }
 
 /** Bits of an element of each type. */

@@ -1,7 +1,8 @@
 /** Symmetric quantisation of rows in blocks: w ~ scale * (q - 2^(bits-1)), one scale a block. */
 
 /** `nearest` takes the scale from the largest weight; `fit` takes the one with the least squared error. */
-export type Rounding = "nearest" | "fit";
+export const ROUNDINGS = ["nearest", "fit"] as const;
+export type Rounding = typeof ROUNDINGS[number];
 
 export interface QuantisedRows {
   /** 8 bit: uint8 [rows, blocks * block]; 4 bit: two a byte, the low half first, [rows, blocks * block / 2]. */

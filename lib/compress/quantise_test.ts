@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../math/mod.ts";
-import { type QuantisedRows, quantiseRows, type Rounding } from "./quantise.ts";
+import { type QuantisedRows, quantiseRows, ROUNDINGS } from "./quantise.ts";
 
 /** What the graph's kernels make of quantised rows, float32 [count * cols]. */
 function dequantise(rows: QuantisedRows, cols: number, bits: 4 | 8, block: number): Float32Array {
@@ -22,8 +22,6 @@ function normal(count: number, seed: number): Float32Array {
     () => Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float()) / 32,
   );
 }
-
-const ROUNDINGS: Rounding[] = ["nearest", "fit"];
 
 for (const rounding of ROUNDINGS) {
   Deno.test(`quantiseRows(${rounding}) keeps weights that are multiples of a scale`, () => {

@@ -58,6 +58,8 @@ export interface ExportLayout {
   logitsType: "float" | "float16";
   /** Past and present are one buffer of fixed length; else present is past with the new positions behind. */
   inPlace: boolean;
+  /** Fewest rows of a decoding run, where there are slots for them: fewer would be computed otherwise. */
+  leastBatch: 1 | 2;
   /** Why a request's result would depend on the others in its batch; null where it does not. */
   batchDependence: string | null;
 }

@@ -51,7 +51,8 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
         bits,
         bytes: source.rows * blocks * (block * bits / 8 + 4),
         weights: source.rows * source.cols,
-        relativeError: squaredWeight ? Math.sqrt(squaredError / squaredWeight) : 0,
+        squaredError,
+        squaredWeight,
       };
     },
     multiply(file, x, source) {

@@ -32,7 +32,8 @@ export function floatForm(type: FloatType): MatrixForm {
         bits,
         bytes: weights * bits / 8,
         weights,
-        relativeError: squaredWeight ? Math.sqrt(squaredError / squaredWeight) : 0,
+        squaredError,
+        squaredWeight,
       };
     },
     multiply(file, x, source) {

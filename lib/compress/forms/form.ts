@@ -8,8 +8,9 @@ export interface StoredMatrix {
   bits: number;
   bytes: number;
   weights: number;
-  /** Root of squared error over squared weight. */
-  relativeError: number;
+  /** Sums over its weights. */
+  squaredError: number;
+  squaredWeight: number;
 }
 
 export interface MatrixForm {
