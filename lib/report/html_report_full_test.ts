@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { findChromium } from "../std/test_browser.ts";
 import { needsTest } from "../std/test_support.ts";
 import { writeHtmlReport } from "./html_report.ts";
 import { writeTestRun } from "./test_run.ts";
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  existsSync,
-);
+const CHROMIUM = findChromium();
 
 needsTest(
   "the report shows its charts in a browser, in light and in dark, without a request",
-  CHROMIUM ? null : "no Chromium here (apt-get install chromium)",
+  CHROMIUM === null ? "no Chromium here (apt-get install chromium)" : null,
   async () => {
     const dir = await Deno.makeTempDir();
     try {
