@@ -7,13 +7,13 @@
 
 /** A letter that stands for a choice: not a word's beginning, nor `C++`, `D.C.`, `B-cell`, nor the article `A car`. */
 const UPPER = String
-  .raw`(?:[BCD]|A(?!\s+(?!(?:because|since|as|is|for|due|based|which|with|where)\b)[a-z]))(?![\w'’+#])(?!-\w)(?!\.\w)`;
+  .raw`(?:[BCD]|A(?!\s+(?!(?:because|since|as|is|for|due|based|which|with|where)\b)[a-z]))(?![\w+#])(?!['’-]\w)(?!\.\w)`;
 /** Lower case stands for a choice only where no word follows. */
 const LOWER = String.raw`[a-d](?=\s*(?:[).,:;!"'\]]|$|\n))(?!\.\w)`;
 const LETTER = String.raw`(?<![\w'’-])[("'\[]*(${UPPER}|${LOWER})[)"'\]]*`;
 /** What follows a letter that is one of several: `A or B`, `A, B and C`, `A/B`. */
 const ONE_OF_SEVERAL = new RegExp(
-  String.raw`^\s*(?:,|/|&|and\b|or\b)\s*(?:and\s+|or\s+)?\(?(?:[A-D](?![\w'’])|${LOWER})`,
+  String.raw`^\s*(?:,|/|&|and\b|or\b)\s*(?:and\s+|or\s+)?\(?(?:[A-D](?!\w)|${LOWER})`,
 );
 
 const ANSWER_IS = new RegExp(

@@ -138,7 +138,7 @@ export class HeldOutEvaluator {
 
   /** Asks what `byId` lacks or holds an error for, `concurrency` at a time. */
   async #ask(byId: Map<string, Prediction>, log?: PredictionLog): Promise<void> {
-    const pending = this.#questions.filter((q) => (byId.get(q.example.id)?.error ?? "absent") !== null);
+    const pending = this.#questions.filter((q) => byId.get(q.example.id)?.error !== null);
     const total = this.#questions.length, before = total - pending.length;
     const { signal, concurrency = 8 } = this.#options;
     const progress = this.#options.onProgress
