@@ -115,9 +115,11 @@ export class ExportRunner implements StepRunner {
   }
 
   async decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
-    const first = rows[0].slot, batch = rows[rows.length - 1].slot - first + 1;
+    const least = Math.min(this.#layout.leastBatch, this.slots);
+    const first = Math.min(rows[0].slot, this.slots - least);
+    const batch = Math.max(least, rows[rows.length - 1].slot - first + 1);
     for (let b = 0, next = 0; b < batch; b++) {
-      const active = rows[next].slot === first + b;
+      const active = rows[next]?.slot === first + b;
       // A slot that is not decoding gets a token that lands after what it must keep.
       this.#positions[2 * b] = active ? rows[next].position : held(first + b);
       this.#ids[2 * b] = active ? rows[next++].tokenId : 0;
