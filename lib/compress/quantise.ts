@@ -1,6 +1,9 @@
-/** Symmetric quantisation of rows in blocks: w ~ scale * (q - 2^(bits-1)), one scale a block. */
+/** Quantisation of rows in blocks: w ~ scale * (code - zero), one scale a block, and where it pays one zero too. */
 
-/** `nearest` takes the scale from the largest weight; `fit` takes the one with the least squared error. */
+/**
+ * `nearest` is what runtimes' own tools do: the scale follows from the largest weight, the zero is the middle code.
+ * `fit` searches for the scale, in 4 bits for the zero too, with the least squared error.
+ */
 export const ROUNDINGS = ["nearest", "fit"] as const;
 export type Rounding = typeof ROUNDINGS[number];
 
@@ -9,10 +12,26 @@ export interface QuantisedRows {
   data: Uint8Array<ArrayBuffer>;
   /** float32 [rows, blocks] */
   scales: Float32Array<ArrayBuffer>;
+  /** 4 bit, two a byte, the low half first, [rows, ceil(blocks / 2)]; null where each is the middle code. */
+  zeros: Uint8Array<ArrayBuffer> | null;
   /** Sum of squared errors and of squared weights. */
   squaredError: number;
   squaredWeight: number;
 }
+
+export interface BlockLayout {
+  bits: 4 | 8;
+  /** Weights that share a scale; even. */
+  block: number;
+}
+
+/** Says whether blocks get zeros of their own. */
+export function hasZeros({ bits }: BlockLayout, rounding: Rounding): boolean {
+  return bits === 4 && rounding === "fit";
+}
+
+/** A block at work, padded with zeros, and what was chosen for it. */
+const state = { weights: new Float32Array(0), scale: 0, zero: 0, gain: 0 };
 
 /**
  * Quantises rows; a row's last block is padded with zeros.
@@ -22,75 +41,110 @@ export interface QuantisedRows {
 export function quantiseRows(
   rows: Float32Array,
   cols: number,
-  { bits, block, rounding }: { bits: 4 | 8; block: number; rounding: Rounding },
+  { bits, block, rounding }: BlockLayout & { rounding: Rounding },
 ): QuantisedRows {
-  const count = rows.length / cols, blocks = Math.ceil(cols / block), zero = 1 << bits - 1;
-  const perByte = 8 / bits;
-  const data = new Uint8Array(count * blocks * block / perByte).fill(bits === 8 ? zero : zero << 4 | zero);
+  const count = rows.length / cols, blocks = Math.ceil(cols / block);
+  const middle = 1 << bits - 1, top = 2 * middle - 1;
+  const data = new Uint8Array(count * blocks * block * bits / 8);
   const scales = new Float32Array(count * blocks);
+  const zeroBytes = Math.ceil(blocks / 2);
+  const zeros = hasZeros({ bits, block }, rounding) ? new Uint8Array(count * zeroBytes) : null;
+  const choose = rounding === "nearest" ? chooseNearest : bits === 8 ? fitScale : fitScaleAndZero;
+  const weights = state.weights = new Float32Array(block);
   let squaredError = 0, squaredWeight = 0;
-  for (let r = 0, b = 0; r < count; r++) {
-    for (let k = 0; k < blocks; k++, b++) {
-      const from = r * cols + k * block, to = Math.min(from + block, (r + 1) * cols);
-      const scale = rounding === "fit" ? fitScale(rows, from, to, zero) : nearestScale(rows, from, to, zero);
-      scales[b] = scale;
-      const inverse = scale === 0 ? 0 : 1 / scale;
-      for (let i = from, at = b * block; i < to; i++, at++) {
-        const w = rows[i];
-        let q = Math.round(w * inverse);
-        q = q < -zero ? -zero : q > zero - 1 ? zero - 1 : q;
-        const error = w - q * scale;
+  for (let r = 0, at = 0; r < count; r++) {
+    for (let b = 0; b < blocks; b++) {
+      const from = r * cols + b * block;
+      if (b + 1 === blocks) weights.fill(0);
+      weights.set(rows.subarray(from, Math.min(from + block, (r + 1) * cols)));
+      choose(middle);
+      const scale = scales[r * blocks + b] = state.scale, zero = state.zero;
+      if (zeros) zeros[r * zeroBytes + (b >> 1)] |= zero << 4 * (b & 1);
+      const inverse = scale === 0 ? 0 : 1 / scale, shift = zero + 0.5;
+      for (let i = 0, half = 0; i < block; i++) {
+        const w = weights[i];
+        let code = w * inverse + shift;
+        code = (code < 0 ? 0 : code > top ? top : code) | 0;
+        const error = w - (code - zero) * scale;
         squaredError += error * error;
         squaredWeight += w * w;
-        if (bits === 8) data[at] = q + zero;
-        else {data[at >> 1] = at & 1
-            ? data[at >> 1] & 0x0f | (q + zero) << 4
-            : data[at >> 1] & 0xf0 | (q + zero);}
+        if (bits === 8) data[at++] = code;
+        else if (i & 1) data[at++] = half | code << 4;
+        else half = code;
       }
     }
   }
   if (!Number.isFinite(squaredWeight)) {
     throw new RangeError("Cannot quantise weights as each must be finite: one is not");
   }
-  return { data, scales, squaredError, squaredWeight };
+  return { data, scales, zeros, squaredError, squaredWeight };
 }
 
-/** The weight of the largest magnitude becomes -zero, so that the wider, negative side is used. */
-function nearestScale(rows: Float32Array, from: number, to: number, zero: number): number {
-  let extreme = 0;
-  for (let i = from; i < to; i++) if (Math.abs(rows[i]) > Math.abs(extreme)) extreme = rows[i];
-  return Math.fround(-extreme / zero);
+/** The weight of the largest magnitude gets code 0, so that the side of the middle with one code more is used. */
+function chooseNearest(middle: number): void {
+  const { weights } = state;
+  let low = 0, high = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const w = weights[i];
+    if (w < low) low = w;
+    if (w > high) high = w;
+  }
+  state.scale = Math.fround((high > -low ? -high : -low) / middle);
+  state.zero = middle;
+  state.gain = 0;
 }
-
-const scratch = new Float32Array(512);
 
 /**
- * Tries scales around the nearest one; for the integers that each gives, the best scale is their least-squares fit.
- * @see ggml `make_qx_quants`
+ * Rounds the block with a scale and a zero, and keeps the zero with the scale that suits these codes best where no
+ * earlier trial left less error: the squared error is sum(w^2) - gain.
  */
-function fitScale(rows: Float32Array, from: number, to: number, zero: number): number {
-  const start = nearestScale(rows, from, to, zero);
-  if (start === 0) return 0;
-  const n = to - from;
-  for (let i = 0; i < n; i++) scratch[i] = rows[from + i];
-  const [tries, step] = zero === 8 ? [9, 0.1] : [2, 0.5];
-  let best = start, bestGain = -Infinity;
-  for (let t = -tries; t <= tries; t++) {
-    const inverse = (zero + step * t) / (zero * start);
-    let wq = 0, qq = 0;
-    for (let i = 0; i < n; i++) {
-      const w = scratch[i];
-      let q = Math.round(w * inverse);
-      q = q < -zero ? -zero : q > zero - 1 ? zero - 1 : q;
-      wq += w * q;
-      qq += q * q;
-    }
-    // With the least-squares scale wq / qq the squared error is sum(w^2) - wq^2 / qq.
-    const gain = qq > 0 ? wq * wq / qq : -Infinity;
-    if (gain > bestGain) {
-      bestGain = gain;
-      best = wq / qq;
-    }
+function tryCodes(inverse: number, zero: number, top: number): void {
+  const { weights } = state;
+  const shift = zero + 0.5;
+  let wq = 0, qq = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const w = weights[i];
+    const code = w * inverse + shift;
+    const q = ((code < 0 ? 0 : code > top ? top : code) | 0) - zero;
+    wq += w * q;
+    qq += q * q;
   }
-  return Math.fround(best);
+  const gain = wq * wq / qq;
+  if (gain > state.gain) {
+    state.gain = gain;
+    state.scale = Math.fround(wq / qq);
+    state.zero = zero;
+  }
+}
+
+/** 8 bit: the nearest scale and the one that spares code 0, each with its least-squares scale. */
+function fitScale(middle: number): void {
+  chooseNearest(middle);
+  const { scale } = state;
+  if (scale === 0) return;
+  tryCodes(1 / scale, middle, 2 * middle - 1);
+  tryCodes((middle - 1) / (middle * scale), middle, 2 * middle - 1);
+}
+
+/** Ranges of codes tried, relative to that of the weights: a few clipped weights often cost less than a coarse scale. */
+const RANGES = [0.74, 0.8, 0.86, 0.92, 1, 1.08, 1.16];
+
+/** 4 bit: besides the nearest scale, ranges about the middle of the weights, each with its nearest whole zero. */
+function fitScaleAndZero(middle: number): void {
+  chooseNearest(middle);
+  const { weights, scale } = state;
+  if (scale === 0) return;
+  const top = 2 * middle - 1;
+  let low = 0, high = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const w = weights[i];
+    if (w < low) low = w;
+    if (w > high) high = w;
+  }
+  tryCodes(1 / scale, middle, top);
+  for (const range of RANGES) {
+    const inverse = top / (range * (high - low));
+    const zero = Math.round(top / 2 - (high + low) / 2 * inverse);
+    tryCodes(inverse, zero < 0 ? 0 : zero > top ? top : zero, top);
+  }
 }

@@ -10,7 +10,9 @@ function dequantise(rows: QuantisedRows, cols: number, bits: 4 | 8, block: numbe
     const r = Math.floor(i / cols), c = i % cols;
     const at = r * blocks * block + c;
     const q = bits === 8 ? rows.data[at] : rows.data[at >> 1] >> 4 * (at & 1) & 15;
-    out[i] = (q - zero) * rows.scales[r * blocks + Math.floor(c / block)];
+    const b = Math.floor(c / block);
+    const own = rows.zeros ? rows.zeros[r * Math.ceil(blocks / 2) + (b >> 1)] >> 4 * (b & 1) & 15 : zero;
+    out[i] = (q - own) * rows.scales[r * blocks + b];
   }
   return out;
 }

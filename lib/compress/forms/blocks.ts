@@ -1,29 +1,30 @@
 /**
- * blocks: 8 or 4-bit integers with one float32 scale for each block of a row, multiplied by MatMulNBits.
+ * blocks: 8 or 4-bit codes with one float32 scale for each block of a row, multiplied by MatMulNBits.
  *
  * `accuracy_level` 4 lets the kernel round activations to 8 bit, one scale a block: without it 8 bit is slow.
  * @see https://github.com/microsoft/onnxruntime/blob/v1.30.0/docs/ContribOperators.md#com.microsoft.MatMulNBits
  */
 import type { MatrixSource } from "../matrix_source.ts";
 import { rowBlocks } from "../matrix_source.ts";
-import { quantiseRows, type Rounding } from "../quantise.ts";
+import { type BlockLayout, hasZeros, quantiseRows, type Rounding } from "../quantise.ts";
 import type { MatrixForm } from "./form.ts";
 
 export interface BlocksOptions {
   rounding: Rounding;
   /** Bits and block of a matrix. */
-  layout(source: MatrixSource, role: "body" | "embedding" | "head"): { bits: 4 | 8; block: number };
+  layout(source: MatrixSource, role: "body" | "embedding" | "head"): BlockLayout;
 }
 
 export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
-  const layouts = new Map<string, { bits: 4 | 8; block: number }>();
+  const layouts = new Map<string, BlockLayout>();
   return {
     async store(file, source, role) {
       const { bits, block } = layout(source, role);
       layouts.set(source.name, { bits, block });
-      const blocks = Math.ceil(source.cols / block);
+      const blocks = Math.ceil(source.cols / block), zeroBytes = Math.ceil(blocks / 2);
       const scales = new Float32Array(source.rows * blocks);
-      let at = 0, squaredError = 0, squaredWeight = 0;
+      const zeros = hasZeros({ bits, block }, rounding) ? new Uint8Array(source.rows * zeroBytes) : null;
+      let row = 0, squaredError = 0, squaredWeight = 0;
       await file.streamedWeight(
         `${source.name}.q`,
         "uint8",
@@ -31,25 +32,24 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
         async (write) => {
           for await (const rows of rowBlocks(source)) {
             const part = quantiseRows(rows, source.cols, { bits, block, rounding });
-            scales.set(part.scales, at);
-            at += part.scales.length;
+            scales.set(part.scales, row * blocks);
+            zeros?.set(part.zeros!, row * zeroBytes);
+            row += rows.length / source.cols;
             squaredError += part.squaredError;
             squaredWeight += part.squaredWeight;
             await write(part.data);
           }
         },
       );
-      await file.streamedWeight(`${source.name}.scales`, "float", [source.rows * blocks], (write) => {
-        return write(new Uint8Array(scales.buffer));
-      });
+      await file.weight(`${source.name}.scales`, "float", [source.rows, blocks], scales);
+      if (zeros) await file.weight(`${source.name}.zeros`, "uint8", [source.rows, zeroBytes], zeros);
       if (role === "embedding") { // The same bytes as GatherBlockQuantized takes them.
         file.alias(`${source.name}.rows`, `${source.name}.q`, [source.rows, blocks * block * bits / 8]);
-        file.alias(`${source.name}.row_scales`, `${source.name}.scales`, [source.rows, blocks]);
       }
       return {
         name: source.name,
         bits,
-        bytes: source.rows * blocks * (block * bits / 8 + 4),
+        bytes: source.rows * (blocks * (block * bits / 8 + 4) + (zeros ? zeroBytes : 0)),
         weights: source.rows * source.cols,
         squaredError,
         squaredWeight,
@@ -57,7 +57,8 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
     },
     multiply(file, x, source) {
       const { bits, block } = layouts.get(source.name)!;
-      return file.node("MatMulNBits", [x, `${source.name}.q`, `${source.name}.scales`], {
+      const zeros = hasZeros({ bits, block }, rounding) ? [`${source.name}.zeros`] : [];
+      return file.node("MatMulNBits", [x, `${source.name}.q`, `${source.name}.scales`, ...zeros], {
         K: source.cols,
         N: source.rows,
         bits,
@@ -67,7 +68,7 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
     },
     gather(file, ids, source) {
       const { bits, block } = layouts.get(source.name)!;
-      return file.node("GatherBlockQuantized", [`${source.name}.rows`, ids, `${source.name}.row_scales`], {
+      return file.node("GatherBlockQuantized", [`${source.name}.rows`, ids, `${source.name}.scales`], {
         bits,
         block_size: block,
         gather_axis: 0,
