@@ -13,14 +13,17 @@ const LOWER = String.raw`[a-d](?=\s*(?:[).,:;!"'\]]|$|\n))(?!\.\w)`;
 const LETTER = String.raw`(?<![\w'’-])[("'\[]*(${UPPER}|${LOWER})[)"'\]]*`;
 /** What follows a letter that is one of several: `A or B`, `A, B and C`, `A/B`. */
 const ONE_OF_SEVERAL = new RegExp(
-  String.raw`^\s*(?:,|/|&|and\b|or\b)\s*(?:and\s+|or\s+)?\(?(?:[A-D](?!\w)|${LOWER})`,
+  String.raw`^\s*(?:,|/|&|and\b|or\b)\s*(?:and\s+|or\s+)?\(?(?:[A-D](?!\w)|${LOWER})` +
+    String.raw`(?!\)?\s+(?:is|are|was|would|has|cannot)\b)`,
 );
+/** `B is wrong` denies; `B) is wrong ..` may well be a choice's own text. */
+const NOT_DENIED = String.raw`(?!\s+is\s+(?:not|wrong|incorrect|false)\b)`;
 
 const ANSWER_IS = new RegExp(
   String.raw`\b(?:[Aa]nswer|ANSWER|(?:correct|right|best)\s+(?:option|choice|letter))(?:\s+choice)?` +
     String.raw`(?:\s+to\s+[^\n.:]{0,60}?)?(?:\s+(?:is|would\s+be|must\s+be|should\s+be)\b)?` +
     String.raw`(?:\s+(?:therefore|thus|likely|probably|clearly)\b)?\s*[:=-]?\s*` +
-    String.raw`(?:(?:the\s+)?(?:[Oo]ption|[Cc]hoice|[Ll]etter)\s+)?${LETTER}`,
+    String.raw`(?:(?:the\s+)?(?:[Oo]ption|[Cc]hoice|[Ll]etter)\s+)?${LETTER}${NOT_DENIED}`,
   "g",
 );
 const IS_ANSWER = new RegExp(
@@ -29,12 +32,12 @@ const IS_ANSWER = new RegExp(
 );
 const CUED = new RegExp(
   String.raw`(?:\bi\.e\.|\b(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence|[Ii]t\s+is|[Ii]t's|must\s+be|would\s+be|` +
-    String.raw`choose|chose|pick|select|[Oo]ption|[Cc]hoice)\b)[,:]?\s+(?:option\s+|choice\s+)?${LETTER}` +
-    String.raw`(?!\s+is\s+(?:not|wrong|incorrect|false)\b)`,
+    String
+      .raw`choose|chose|pick|select|[Oo]ption|[Cc]hoice)\b)[,:]?\s+(?:option\s+|choice\s+)?${LETTER}${NOT_DENIED}`,
   "g",
 );
-const LEADING = new RegExp(String.raw`^[\s("'\[]*(${UPPER}|${LOWER})[)"'\]]*`);
-const LAST_LINE = new RegExp(String.raw`(?:^|\n)\s*${LETTER}[\s.]*$`);
+const LEADING = new RegExp(String.raw`^[\s("'\[]*(${UPPER}|${LOWER})[)"'\]]*${NOT_DENIED}`, "g");
+const LAST_LINE = new RegExp(String.raw`(?:^|\n)\s*${LETTER}[\s.]*$`, "g");
 
 /**
  * Reads the letter that a text answers with: the last `answer is X`, else a letter at its beginning, else one
@@ -43,16 +46,15 @@ const LAST_LINE = new RegExp(String.raw`(?:^|\n)\s*${LETTER}[\s.]*$`);
  */
 export function extractMmluAnswer(text: string): string | null {
   const plain = withoutMarkup(text).split(/\n\s*(?:Question|Q)\s*\d*\s*:/)[0].trim();
-  const stated = lastLetter(plain, ANSWER_IS) ?? lastLetter(plain, IS_ANSWER);
-  if (stated !== undefined) return stated;
-  if (!echoesChoices(plain)) {
-    const leading = LEADING.exec(plain);
-    if (leading) return letterOf(plain, leading) ?? null;
+  const echoes = echoesChoices(plain);
+  const patterns = [ANSWER_IS, IS_ANSWER, ...(echoes ? [CUED] : [LEADING, CUED, LAST_LINE])];
+  for (const pattern of patterns) {
+    const last = [...plain.matchAll(pattern)].at(-1);
+    if (last) {
+      return ONE_OF_SEVERAL.test(plain.slice(last.index + last[0].length)) ? null : last[1].toUpperCase();
+    }
   }
-  const cued = lastLetter(plain, CUED);
-  if (cued !== undefined) return cued;
-  if (echoesChoices(plain)) return null;
-  return LAST_LINE.exec(plain)?.[1].toUpperCase() ?? null;
+  return null;
 }
 
 /** Takes away Markdown, LaTeX and the reasoning before `</think>`. */
@@ -61,17 +63,6 @@ function withoutMarkup(text: string): string {
     .replaceAll(/\\boxed\{\s*(?:\\\w+\{)?\s*\(?([A-D])\b[^{}]*\}+/g, "answer: $1 ")
     .replaceAll(/\\(?:text|textbf|mathrm|mathbf)\b/g, "")
     .replaceAll(/[*`${}_]|^#+\s+/gm, "");
-}
-
-/** The letter of the last match; null where that match is one of several, undefined where there is no match. */
-function lastLetter(text: string, pattern: RegExp): string | null | undefined {
-  const last = [...text.matchAll(pattern)].at(-1);
-  return last && letterOf(text, last);
-}
-
-function letterOf(text: string, match: RegExpExecArray): string | null {
-  const rest = text.slice(match.index + match[0].length);
-  return ONE_OF_SEVERAL.test(rest) ? null : match[1].toUpperCase();
 }
 
 /** Says whether a text lists the choices again: `A) ..` and then `B) ..`. */

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { readJsonl } from "../std/files.ts";
+import { ROOT } from "../std/test_support.ts";
 import { canonicalNumber, extractGsm8kAnswer, extractGsm8kStrict, extractMmluAnswer } from "./extract.ts";
 
 function letters(name: string, cases: [text: string, letter: string | null][]): void {
@@ -67,6 +70,7 @@ letters("reads a letter that begins the answer", [
   ["A is right as it is near", "A"],
   ["B Mercury", "B"],
   ["D. All of the above", "D"],
+  ["A) is not backed by gold", "A"],
 ]);
 
 letters("reads the letter that a sentence names", [
@@ -83,6 +87,8 @@ letters("reads the letter that a sentence names", [
   ["A planet near the Sun is hot, so B.", "B"],
   ["Option A is incorrect. Option C is correct.", "C"],
   ["I would choose D", "D"],
+  ["The answer is B, D is too far", "B"],
+  ["Answer B is wrong. Answer C is right.", "C"],
   ["Mercury is nearest.\n\nB", "B"],
 ]);
 
@@ -107,7 +113,10 @@ letters("reads nothing where there is no answer, or several", [
   ["A and B", null],
   ["B, C and D", null],
   ["b or c", null],
+  ["The answer is B or C.\n\nB", null],
   ["The answer is not B", null],
+  ["Answer B is wrong", null],
+  ["B is not right", null],
   ["WEB is correct", null],
   ["E", null],
 ]);
@@ -173,5 +182,15 @@ Deno.test("canonicalNumber() writes a value in one way, exactly, and refuses wha
   assert.equal(canonicalNumber("9007199254740993"), "9007199254740993");
   for (const text of ["", ".", "-", "1/2", "1.2.3", "B", "5 apples"]) {
     assert.equal(canonicalNumber(text), null, text);
+  }
+});
+
+Deno.test("extractGsm8kAnswer() reads the answer out of every worked solution of the sample", async () => {
+  const rows = await readJsonl<{ answer: string }>(join(ROOT, "data", "sample", "gsm8k.jsonl"));
+  assert.ok(rows.length >= 60);
+  for (const { answer } of rows) {
+    const gold = canonicalNumber(answer.split("#### ")[1]);
+    assert.ok(gold !== null);
+    assert.deepEqual([extractGsm8kStrict(answer), extractGsm8kAnswer(answer)], [gold, gold], answer);
   }
 });
