@@ -154,6 +154,7 @@ export async function runBaseline(
     },
     variant: manifest.variant,
     form: manifest.form,
+    bytes: manifest.bytes,
     bits_per_weight: manifest.bitsPerWeight,
     device: settings.device,
     engine: { slots, context, overlong: settings.overlong },
