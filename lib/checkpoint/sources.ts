@@ -193,11 +193,13 @@ async function fromHub(
   // All files are of the commit that the first one was.
   revision = config.revision ?? revision;
   if (file) {
+    if (!config.fromCache || !await exists(join(folder, file))) {
+      for (const path of CHAT_FILES) await find(path);
+    }
     const weights = [await need(file)];
     for (const name of readOnnxGraph(weights[0].path).externalData) {
       weights.push(await need(posix.join(posix.dirname(file), name)));
     }
-    for (const path of CHAT_FILES) await find(path);
     return result(weights[0].path, weights, await hashOfExport(weights[0].path));
   }
   if (!config.fromCache || !await isComplete(folder)) {

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { readGolden } from "../checkpoint/testing/golden.ts";
 import { ensureVariant } from "../compress/cache.ts";
 import { inTemp } from "../compress/testing/in_temp.ts";
+import { HubClient } from "../data/hub.ts";
+import { HubServer } from "../data/testing/hub_server.ts";
 import { BadInput } from "../std/errors.ts";
 import { setQuiet } from "../std/progress.ts";
 import { sharedTest } from "../std/test_support.ts";
@@ -12,6 +14,8 @@ import { assertBatchInvariant } from "./testing/batch_invariance.ts";
 import { type ExportKind, writeExport } from "./testing/onnx_exports.ts";
 
 setQuiet(true);
+
+const COMMIT = "c".repeat(40);
 
 /** Writes an export and finds it as `--model` does. */
 const withExport = (
@@ -175,6 +179,43 @@ sharedTest(
         });
       },
     ),
+);
+
+sharedTest(
+  "owner/name/onnx/model_q4.onnx is brought from the hub with its data and run, and then asks no more",
+  (shared) =>
+    inTemp(async (temp) => {
+      const path = await writeExport(join(shared, "tiny/llama"), temp, "model_q4.onnx", {
+        matmul: "q4",
+        attention: "gqa",
+      });
+      const files = Object.fromEntries(
+        ["config.json", "onnx/model_q4.onnx", "onnx/model_q4.onnx.data", "tokenizer.json"].map((name) => [
+          `/o/tiny/resolve/${name === "config.json" ? "main" : COMMIT}/${name}`,
+          name === "tokenizer.json" ? new TextEncoder().encode("{}") : Deno.readFileSync(join(temp, name)),
+        ]),
+      );
+      await using server = new HubServer({ files, commit: COMMIT });
+      const cacheDir = join(temp, "cache"), hubCache = join(temp, "hub");
+      const find = (hub: HubClient) =>
+        ensureVariant({ model: "o/tiny/onnx/model_q4.onnx", variant: "med", cacheDir, hub });
+      const { dir, manifest } = await find(new HubClient({ endpoint: server.url, cacheDir: hubCache }));
+      assert.equal(manifest.source.kind, "hub");
+      assert.equal(manifest.source.revision, COMMIT);
+      assert.equal(await Deno.readTextFile(join(dir, "tokenizer.json")), "{}");
+      const ids = [5, 6, 7, 8];
+      const logits = async (dir: string) => {
+        const found: Float32Array[] = [];
+        await withRunner(dir, async (runner) => {
+          found.push((await runner.prefill(0, ids, 0, "last")).slice());
+        });
+        return found[0];
+      };
+      const local = await ensureVariant({ model: path, variant: "med", cacheDir });
+      assert.deepEqual(await logits(dir), await logits(local.dir));
+      const again = await find(new HubClient({ offline: true, cacheDir: hubCache }));
+      assert.deepEqual(again.manifest.source, { ...manifest.source, kind: "cache" });
+    }),
 );
 
 sharedTest("an export that cannot be run is refused in one line", (shared) =>
