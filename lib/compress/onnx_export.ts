@@ -2,8 +2,8 @@
  * ONNX exports from the hub (`onnx/model.onnx`, `model_q4.onnx`, `model_quantized.onnx`): what a graph that someone
  * else built needs of the engine, read from the graph itself.
  *
- * Its inputs are `input_ids`, `attention_mask`, `position_ids` and `past_key_values.N.key|value`, its outputs
- * `logits` and `present.N.key|value`, as Optimum, transformers.js and onnxruntime-genai write them.
+ * Its inputs are `input_ids`, `attention_mask`, `position_ids`, `num_logits_to_keep` (0 keeps all) as far as it has
+ * them, and `past_key_values.N.key|value`, its outputs `logits` and `present.N.key|value`, as Optimum, transformers.js and onnxruntime-genai write them.
  * @see https://github.com/microsoft/onnxruntime-genai/blob/main/src/python/py/models/builder.py
  */
 import { dirname, join } from "node:path";
@@ -19,6 +19,9 @@ import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeJson } from "../std/files.ts";
 import { DataType } from "./onnx_file.ts";
 import type { ExportLayout, VariantManifest } from "./variant.ts";
+
+/** Inputs that a run is fed besides the KV. */
+const FEEDS = new Set(["input_ids", "attention_mask", "position_ids", "num_logits_to_keep"]);
 
 type Json = Record<string, unknown>;
 
@@ -114,7 +117,7 @@ export function describeGraph(
       }
       kvTypes.add(type);
       layers[Number(layer)] = { kvHeads, headDim, window: null };
-    } else if (["input_ids", "attention_mask", "position_ids"].includes(name)) {
+    } else if (FEEDS.has(name)) {
       if (type !== DataType.int64) throw unfit(`${name} must be int64`, `it is of type ${type}`);
       inputs.push(name);
     } else {

@@ -52,7 +52,7 @@ export interface VariantManifest {
 export interface ExportLayout {
   /** The `.onnx` file. */
   path: string;
-  /** Those of `input_ids`, `attention_mask` and `position_ids` that it has. */
+  /** Those of `input_ids`, `attention_mask`, `position_ids` and `num_logits_to_keep` that it has. */
   inputs: string[];
   kvType: "float" | "float16";
   logitsType: "float" | "float16";

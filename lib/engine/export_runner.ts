@@ -54,6 +54,7 @@ export class ExportRunner implements StepRunner {
     this.#ids = feed("input_ids", rows);
     this.#positions = feed("position_ids", rows);
     this.#mask = feed("attention_mask", slots * context);
+    feed("num_logits_to_keep", 1); // stays 0: all are kept
     this.#logits = floats(layout.logitsType, rows * this.vocabSize);
     this.#float32 = this.#logits instanceof Float32Array
       ? this.#logits
@@ -150,7 +151,10 @@ export class ExportRunner implements StepRunner {
     };
     try {
       for (const [i, name] of this.#layout.inputs.entries()) {
-        inputs[i] = tensor(this.#feeds[name], [batch, name === "attention_mask" ? total : length]);
+        const shape = name === "num_logits_to_keep"
+          ? []
+          : [batch, name === "attention_mask" ? total : length];
+        inputs[i] = tensor(this.#feeds[name], shape);
       }
       outputs[0] = tensor(this.#logits, [batch, length, this.vocabSize]);
       for (const [i, { heads, size, buffers: [from, to] }] of this.#kv.entries()) {

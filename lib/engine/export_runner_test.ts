@@ -139,7 +139,11 @@ sharedTest(
 sharedTest(
   "an export with plain attention appends to its cache at batch 1 and answers with the golden greedy ids",
   (shared) =>
-    withExport(shared, "model.onnx", { matmul: "float", attention: "plain" }, async ({ dir, manifest }) => {
+    withExport(shared, "model.onnx", {
+      matmul: "float",
+      attention: "plain",
+      extraInput: "num_logits_to_keep",
+    }, async ({ dir, manifest }) => {
       assert.equal(manifest.export!.batchDependence, "its attention is not GroupQueryAttention");
       assert.equal(manifest.export!.inPlace, false);
       const golden = readGolden(join(shared, "tiny/llama"));

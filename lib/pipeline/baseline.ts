@@ -128,6 +128,8 @@ export async function runBaseline(
   );
   const { slots, context } = engine.stats;
   print(`  Model loaded successfully (${settings.device}, ${slots} slots of ${context} tokens)`);
+  const batchDependence = manifest.export?.batchDependence ?? null;
+  if (batchDependence !== null) print(`  The model runs at batch 1: ${batchDependence}`);
   if (!engine.tokenizer?.hasChatTemplate) {
     print("  The model has no chat template: it is prompted with plain text");
   }
@@ -157,7 +159,12 @@ export async function runBaseline(
     bytes: manifest.bytes,
     bits_per_weight: manifest.bitsPerWeight,
     device: settings.device,
-    engine: { slots, context, overlong: settings.overlong },
+    engine: {
+      slots,
+      context,
+      overlong: settings.overlong,
+      ...(batchDependence !== null && { runs_at_batch_1: batchDependence }),
+    },
     chat_template: engine.tokenizer?.hasChatTemplate ?? false,
     data: {
       dir: data.dir,

@@ -6,6 +6,7 @@ import { matrixOf } from "../../compress/matrix_source.ts";
 import { DataType, OnnxFile } from "../../compress/onnx_file.ts";
 import { quantiseRows } from "../../compress/quantise.ts";
 import { ropeTables } from "../../compress/rope.ts";
+import { writeJson } from "../../std/files.ts";
 
 export interface ExportKind {
   /** MatMul, MatMulNBits, or DynamicQuantizeLinear and MatMulInteger. */
@@ -14,7 +15,7 @@ export interface ExportKind {
   attention: "gqa" | "plain";
   /** KV and logits are float16. */
   half?: boolean;
-  /** An input that no engine knows. */
+  /** A scalar input that the graph does not use. */
   extraInput?: string;
 }
 
@@ -30,7 +31,7 @@ export async function writeExport(
   const checkpoint = await openCheckpoint(checkpointPath);
   const path = join(folder, "onnx", name);
   await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.copyFile(join(checkpointPath, "config.json"), join(folder, "config.json"));
+  await writeJson(join(folder, "config.json"), checkpoint.config);
   const file = await OnnxFile.create(path);
   const spec = describeModel(checkpoint.config);
   const float = kind.half ? "float16" : "float";
@@ -84,7 +85,7 @@ export async function writeExport(
   file.input("input_ids", "int64", ["batch", "sequence"]);
   file.input("attention_mask", "int64", ["batch", "total"]);
   if (kind.attention === "plain") file.input("position_ids", "int64", ["batch", "sequence"]);
-  if (kind.extraInput) file.input(kind.extraInput, "int64", [1]);
+  if (kind.extraInput) file.input(kind.extraInput, "int64", []);
   const total = file.node("Gather", [file.node("Shape", ["attention_mask"]), await ints("one", 1)]);
   const totalScalar = file.node("Squeeze", [total, await ints("first_axis", 0)]);
   const total32 = cast(totalScalar, "int32");
