@@ -96,7 +96,7 @@ function sizeIn({ path }: OnnxGraph, config: Json, ...keys: string[]): number {
  * Reads how a graph is run.
  * @throws {BadInput} where an input or output is not one that the engine knows.
  */
-export function describeGraph(
+function describeGraph(
   graph: OnnxGraph,
   config: Json,
 ): Omit<ExportLayout, "path"> & Pick<VariantManifest, "layers" | "vocabSize"> {
