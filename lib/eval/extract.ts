@@ -9,8 +9,8 @@
 const UPPER = String
   .raw`(?:[BCD]|A(?!\s+(?!(?:because|since|as|is|for|due|based|which|with|where)\b)[a-z]))(?![\w+#])(?!['’-]\w)(?!\.\w)`;
 /** Lower case stands for a choice only where no word follows. */
-const LOWER = String.raw`[a-d](?=\s*(?:[).,:;!"'\]]|$|\n))(?!\.\w)`;
-const LETTER = String.raw`(?<![\w'’-])[("'\[]*(${UPPER}|${LOWER})[)"'\]]*`;
+const LOWER = String.raw`[a-d](?=\s*(?:[).,:;!"'”’>\]]|$|\n))(?!\.\w)`;
+const LETTER = String.raw`(?<![\w'’-])[("'“‘<\[]*(${UPPER}|${LOWER})[)"'”’>\]]*`;
 /** What follows a letter that is one of several: `A or B`, `A, B and C`, `A/B`. */
 const ONE_OF_SEVERAL = new RegExp(
   String.raw`^\s*(?:,|/|&|and\b|or\b)\s*(?:and\s+|or\s+)?\(?(?:[A-D](?!\w)|${LOWER})` +
@@ -21,7 +21,7 @@ const NOT_DENIED = String.raw`(?!\s+is\s+(?:not|wrong|incorrect|false)\b)`;
 
 const ANSWER_IS = new RegExp(
   String.raw`\b(?:[Aa]nswer|ANSWER|(?:correct|right|best)\s+(?:option|choice|letter))(?:\s+choice)?` +
-    String.raw`(?:\s+to\s+[^\n.:]{0,60}?)?(?:\s+(?:is|would\s+be|must\s+be|should\s+be)\b)?` +
+    String.raw`(?:\s+to\s+[^\n.:]{0,60}?)?(?:\s+(?:is|Is|IS|would\s+be|must\s+be|should\s+be)\b)?` +
     String.raw`(?:\s+(?:therefore|thus|likely|probably|clearly)\b)?\s*[:=-]?\s*` +
     String.raw`(?:(?:the\s+)?(?:[Oo]ption|[Cc]hoice|[Ll]etter)\s+)?${LETTER}${NOT_DENIED}`,
   "g",
@@ -31,12 +31,12 @@ const IS_ANSWER = new RegExp(
   "g",
 );
 const CUED = new RegExp(
-  String.raw`(?:\bi\.e\.|\b(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence|[Ii]t\s+is|[Ii]t's|must\s+be|would\s+be|` +
-    String
-      .raw`choose|chose|pick|select|[Oo]ption|[Cc]hoice)\b)[,:]?\s+(?:option\s+|choice\s+)?${LETTER}${NOT_DENIED}`,
+  String.raw`(?:\bi\.e\.|\b(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence|[Ii]t\s+is|[Ii]t's|(?:must|would)\s+be|` +
+    String.raw`which\s+is|choose|chose|pick|select|say|[Oo]ption|[Cc]hoice|[Ll]etter)\b)[,:]?[ \t]+` +
+    String.raw`(?:option\s+|choice\s+)?${LETTER}${NOT_DENIED}`,
   "g",
 );
-const LEADING = new RegExp(String.raw`^[\s("'\[]*(${UPPER}|${LOWER})[)"'\]]*${NOT_DENIED}`, "g");
+const LEADING = new RegExp(String.raw`^\s*${LETTER}${NOT_DENIED}`, "g");
 const LAST_LINE = new RegExp(String.raw`(?:^|\n)\s*${LETTER}[\s.]*$`, "g");
 
 /**
@@ -73,7 +73,7 @@ function echoesChoices(text: string): boolean {
 
 /** A number as people write it. A minus after a digit or a word is a subtraction or a hyphen: `10-5` ends in 5. */
 const NUMBER = String.raw`(?:(?<![\w)%])(?<!\d[ \t])[-−–])?[$€£]?` +
-  String.raw`(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)`;
+  String.raw`(?:\d+\/\d+(?!\.?\d)|(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)`;
 const ANY_NUMBER = new RegExp(NUMBER, "g");
 const MARKED_NUMBER = new RegExp(String.raw`####\s*\**\s*(${NUMBER})`);
 
@@ -100,11 +100,14 @@ function withoutLatex(text: string): string {
 }
 
 /**
- * Writes a number in one way: `$1,234.50` is `1234.5`, `18.00` is `18`, `−0` is `0`.
+ * Writes a number in one way: `$1,234.50` is `1234.5`, `18.00` is `18`, `36/2` is `18`, `−0` is `0`.
  * @returns null where the text is not one number
  */
 export function canonicalNumber(text: string): string | null {
-  const match = /^([-−–]?)(\d*)(?:\.(\d*))?$/.exec(text.replaceAll(/[\s,$€£%+]/g, "").replace(/\.$/, ""));
+  const plain = text.replaceAll(/[\s,$€£%+]/g, "").replace(/^[−–]/, "-").replace(/\.$/, "");
+  const quotient = /^(-?\d+)\/(\d+)$/.exec(plain);
+  if (quotient) return canonicalNumber(String(Number(quotient[1]) / Number(quotient[2])));
+  const match = /^(-?)(\d*)(?:\.(\d*))?$/.exec(plain);
   if (!match || !(match[2] || match[3])) return null;
   const whole = match[2].replace(/^0+/, "") || "0";
   const fraction = (match[3] ?? "").replace(/0+$/, "");

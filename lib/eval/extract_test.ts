@@ -53,6 +53,8 @@ letters("reads a letter alone, in any dress and either case", [
   ["**(B)**", "B"],
   ["`C`", "C"],
   ["'A'", "A"],
+  ["“B”", "B"],
+  ["<B>", "B"],
   ["B)", "B"],
   ["B.", "B"],
   ["A", "A"],
@@ -80,6 +82,12 @@ letters("reads the letter that a sentence names", [
   ["The answer is 'a'", "A"],
   ["**Answer:** B", "B"],
   ["ANSWER: C", "C"],
+  ["THE ANSWER IS C", "C"],
+  ["Letter: B", "B"],
+  ["The answer is “B”.", "B"],
+  ["The answer is 4, which is B", "B"],
+  ["I would say D", "D"],
+  ["I'm sorry, I can't say. However, the answer is C.", "C"],
   ["The best answer is option B", "B"],
   ["The answer to this question is B.", "B"],
   ["The correct choice is C", "C"],
@@ -101,6 +109,7 @@ letters("takes the last statement, up to a next question", [
 letters("reads nothing in an echo of all choices, but does read an answer after it", [
   ["A) Venus\nB) Mercury\nC) Mars\nD) Earth", null],
   ["A) Venus B) Mercury C) Mars D) Earth", null],
+  ["A) Simple\nB) Choice\nC) Complex\nD) Elaborate", null],
   ["A. Venus\nB. Mercury\nC. Mars\nD. Earth\n\nAnswer: B", "B"],
   ["(A) Venus (B) Mercury (C) Mars (D) Earth\nThe correct answer is (C).", "C"],
 ]);
@@ -162,6 +171,15 @@ numbers("reads signs, commas, currencies, percents and decimals", [
   ["€7 or £8", "8"],
 ]);
 
+numbers("reads a fraction as its value", [
+  ["The answer is 36/2", "18"],
+  ["1/2", "0.5"],
+  ["-3/4", "-0.75"],
+  ["6/2 = 3", "3"],
+  ["#### 1/2", "0.5", "0.5"],
+  ["#### 1/0", null],
+]);
+
 numbers("takes the number after the first ####, whatever follows", [
   ["#### 18", "18", "18"],
   ["####18", "18", "18"],
@@ -176,11 +194,16 @@ numbers("takes the number after the first ####, whatever follows", [
 numbers("reads nothing where there is no number", [["", null], ["I do not know.", null], ["####", null]]);
 
 Deno.test("canonicalNumber() writes a value in one way, exactly, and refuses what is not one number", () => {
-  for (const [a, b] of [["18.00", "18"], ["1,234.50", "1234.5"], ["−0", "0"], ["007", "7"], ["+3", "3"]]) {
+  for (
+    const [a, b] of [["18.00", "18"], ["1,234.50", "1234.5"], ["−0", "0"], ["007", "7"], ["+3", "3"], [
+      "36/2",
+      "18",
+    ]]
+  ) {
     assert.equal(canonicalNumber(a), b);
   }
   assert.equal(canonicalNumber("9007199254740993"), "9007199254740993");
-  for (const text of ["", ".", "-", "1/2", "1.2.3", "B", "5 apples"]) {
+  for (const text of ["", ".", "-", "1/0", "1/2/3", "1.2.3", "B", "5 apples"]) {
     assert.equal(canonicalNumber(text), null, text);
   }
 });
