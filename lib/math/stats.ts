@@ -60,7 +60,7 @@ export function clusteredStandardError(
 export interface PairedDifference {
   /** Accuracy of the second less that of the first. */
   difference: number;
-  /** 95%, normal approximation on the paired differences. */
+  /** 95%, never of width 0: a few answers without a flip prove little. */
   interval: [lower: number, upper: number];
   rightToWrong: number;
   wrongToRight: number;
@@ -70,6 +70,8 @@ export interface PairedDifference {
 
 /**
  * Compares two variants' answers question by question.
+ * @see Bonett and Price 2012, Adjusted Wald confidence interval for a difference of binomial proportions based
+ * on paired data, for the interval
  * @throws {RangeError} where the lists differ in length or are empty.
  */
 export function pairedDifference(first: readonly boolean[], second: readonly boolean[]): PairedDifference {
@@ -85,14 +87,14 @@ export function pairedDifference(first: readonly boolean[], second: readonly boo
     if (!first[i] && second[i]) wrongToRight++;
   }
   const flips = rightToWrong + wrongToRight;
-  const difference = (wrongToRight - rightToWrong) / n;
-  const error = n < 2 ? 0 : Math.sqrt((flips / n - difference * difference) / (n - 1));
+  const centre = (wrongToRight - rightToWrong) / (n + 2);
+  const half = Z95 * Math.sqrt(((flips + 2) / (n + 2) - centre * centre) / (n + 2));
   const { from, probabilities } = binomialProbabilities(flips, 0.5);
   const tail = probabilities.subarray(0, Math.max(0, Math.min(rightToWrong, wrongToRight) - from + 1))
     .reduce((a, b) => a + b, 0);
   return {
-    difference,
-    interval: [difference - Z95 * error, difference + Z95 * error],
+    difference: (wrongToRight - rightToWrong) / n,
+    interval: [Math.max(-1, centre - half), Math.min(1, centre + half)],
     rightToWrong,
     wrongToRight,
     pValue: Math.min(1, 2 * tail),

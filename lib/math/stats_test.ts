@@ -42,17 +42,32 @@ Deno.test("pairedDifference() counts flips and gives McNemar's exact p-value", (
   assert.deepEqual([result.rightToWrong, result.wrongToRight], [10, 2]);
   near(result.difference, -8 / 14);
   near(result.pValue, 2 * (1 + 12 + 66) / 4096);
-  // standard error: sample std of the differences over sqrt(n)
-  near(
-    (result.interval[1] - result.interval[0]) / 2 / 1.959963984540054,
-    std([
-      ...Array(10).fill(-1),
-      1,
-      1,
-      0,
-      0,
-    ])! / Math.sqrt(14),
-  );
   assert.equal(pairedDifference([true], [true]).pValue, 1);
   assert.throws(() => pairedDifference([true], []), RangeError);
+});
+
+Deno.test("pairedDifference() gives the interval and the p-value that R's contingencytables gives", () => {
+  // Cavo et al. 2012, complete response: 59 and 80 of 161 stay, 16 and 6 change
+  const first = [...Array(75).fill(true), ...Array(86).fill(false)];
+  const second = [
+    ...Array(59).fill(true),
+    ...Array(16).fill(false),
+    ...Array(6).fill(true),
+    ...Array(80).fill(false),
+  ];
+  const { difference, interval: [lower, upper], pValue } = pairedDifference(first, second);
+  near(difference, -0.0621, 5e-5);
+  near(lower, -0.1195, 5e-5);
+  near(upper, -0.0032, 5e-5);
+  near(pValue, 0.052479, 5e-7);
+});
+
+Deno.test("pairedDifference() is not certain where no answer flips", () => {
+  const { difference, interval: [lower, upper] } = pairedDifference(
+    Array(60).fill(true),
+    Array(60).fill(true),
+  );
+  assert.equal(difference, 0);
+  near(upper, -lower);
+  near(upper, 1.959963984540054 * Math.sqrt(2) / 62);
 });
