@@ -20,7 +20,14 @@ const CHECKS: Record<string, string[]> = {
   format: ["fmt", "--check", "--quiet"],
   lint: ["lint", "--quiet"],
   types: ["check", "--quiet", "."],
-  layers: ["run", "--allow-read", "--allow-write", "--allow-env", "--allow-run", "tasks/check_layers.ts"],
+  layers: [
+    "run",
+    "--allow-read",
+    "--allow-write",
+    "--allow-env=SLOLAB_SHARED",
+    "--allow-run",
+    "tasks/check_layers.ts",
+  ],
 };
 
 /** Tests talk to loopback and the registries, load native code, and start Deno, Python and a browser. */

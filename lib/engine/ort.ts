@@ -75,14 +75,16 @@ const cString = (text: string) => encoder.encode(text + "\0");
 const outPointer = () => new BigUint64Array(1);
 const pointerIn = (out: BigUint64Array) => Deno.UnsafePointer.create(out[0]);
 
-/** Path of the native library on this platform. */
-function libraryPath(): string {
-  const { os, arch } = Deno.build;
+/**
+ * Path of the native library.
+ * @throws {BadInput} where the package has none for the platform.
+ */
+export function libraryPath({ os, arch }: { os: string; arch: string } = Deno.build): string {
   const name = {
     linux: "libonnxruntime.so.1",
     darwin: `libonnxruntime.${ORT_VERSION}.dylib`,
     windows: "onnxruntime.dll",
-  }[os as string];
+  }[os];
   const folder = join(
     dirname(fileURLToPath(import.meta.resolve("onnxruntime-node/package.json"))),
     "bin/napi-v6",

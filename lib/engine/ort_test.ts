@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
-import { offHeap, ORT_VERSION, OrtSession, OrtTensor } from "./ort.ts";
+import { libraryPath, offHeap, ORT_VERSION, OrtSession, OrtTensor } from "./ort.ts";
 
 /** Inputs x, past; outputs y = x [[1 2] [3 4]] and present = past + x, all float32 [b, 2]. */
 const GRAPH =
@@ -24,6 +24,16 @@ const open = (path: string) => OrtSession.create(path, ["x", "past"], ["y", "pre
 
 Deno.test("ORT_VERSION is the version that the notes were measured on", () => {
   assert.equal(ORT_VERSION, "1.30.0");
+});
+
+Deno.test("libraryPath() names the supported platforms in one line on another", () => {
+  for (const platform of [{ os: "darwin", arch: "x86_64" }, { os: "freebsd", arch: "x86_64" }]) {
+    assert.throws(
+      () => libraryPath(platform),
+      (e) => e instanceof BadInput && e.message.endsWith(`it is ${platform.os} x86_64`),
+    );
+  }
+  assert.ok(libraryPath().includes("onnxruntime"));
 });
 
 Deno.test("OrtSession.run() updates in place the part of an array that is both input and output", () =>
