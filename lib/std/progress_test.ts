@@ -28,6 +28,7 @@ Deno.test("Progress prints a plain line every 100 units with rate and ETA off a 
 
 Deno.test("Progress draws one bar in place on a terminal", () => {
   const text = run(true, 4, [1, 4]);
+  // deno-lint-ignore no-control-regex
   assert.match(text, /\r\x1b\[2K\[######\.{18}\] requests 1\/4/);
   assert.equal(text.split("\n").length, 2);
   assert.ok(text.endsWith(`[${"#".repeat(24)}] requests 4/4 (2.0/sec, ETA: 0.0s)\n`));
