@@ -25,28 +25,30 @@ export const SMALL_LLAMA = {
   eos_token_id: 2,
 };
 
-/** Random weights for `SMALL_LLAMA`, each exact in bfloat16 and float16. */
-export function smallLlamaTensors(): Tensors {
+/** Random weights of a small llama, each exact in bfloat16 and float16. */
+export function smallLlamaTensors(config: typeof SMALL_LLAMA = SMALL_LLAMA): Tensors {
   const random = createRandom(1);
   const make = (...shape: number[]): TensorData => ({
     shape,
     data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random.int(256) / 128 - 1),
   });
-  const tensors: Tensors = { "model.embed_tokens.weight": make(24, 16) };
-  for (const l of [0, 1]) {
+  const { vocab_size: vocab, hidden_size: hidden, intermediate_size: inner, head_dim: headDim } = config;
+  const [queries, keys] = [config.num_attention_heads * headDim, config.num_key_value_heads * headDim];
+  const tensors: Tensors = { "model.embed_tokens.weight": make(vocab, hidden) };
+  for (let l = 0; l < config.num_hidden_layers; l++) {
     const layer = `model.layers.${l}.`;
-    tensors[`${layer}input_layernorm.weight`] = make(16);
-    tensors[`${layer}self_attn.q_proj.weight`] = make(16, 16);
-    tensors[`${layer}self_attn.k_proj.weight`] = make(8, 16);
-    tensors[`${layer}self_attn.v_proj.weight`] = make(8, 16);
-    tensors[`${layer}self_attn.o_proj.weight`] = make(16, 16);
-    tensors[`${layer}post_attention_layernorm.weight`] = make(16);
-    tensors[`${layer}mlp.gate_proj.weight`] = make(32, 16);
-    tensors[`${layer}mlp.up_proj.weight`] = make(32, 16);
-    tensors[`${layer}mlp.down_proj.weight`] = make(16, 32);
+    tensors[`${layer}input_layernorm.weight`] = make(hidden);
+    tensors[`${layer}self_attn.q_proj.weight`] = make(queries, hidden);
+    tensors[`${layer}self_attn.k_proj.weight`] = make(keys, hidden);
+    tensors[`${layer}self_attn.v_proj.weight`] = make(keys, hidden);
+    tensors[`${layer}self_attn.o_proj.weight`] = make(hidden, queries);
+    tensors[`${layer}post_attention_layernorm.weight`] = make(hidden);
+    tensors[`${layer}mlp.gate_proj.weight`] = make(inner, hidden);
+    tensors[`${layer}mlp.up_proj.weight`] = make(inner, hidden);
+    tensors[`${layer}mlp.down_proj.weight`] = make(hidden, inner);
   }
-  tensors["model.norm.weight"] = make(16);
-  tensors["lm_head.weight"] = make(24, 16);
+  tensors["model.norm.weight"] = make(hidden);
+  tensors["lm_head.weight"] = make(vocab, hidden);
   return tensors;
 }
 
