@@ -15,12 +15,10 @@ import { ClosedLoopLoadGenerator } from "../load/mod.ts";
 import { heading, type LoadTestSummary, MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
 import { buildPrompt, promptHash, TEMPLATE_VERSIONS, toMessages } from "../prompts/mod.ts";
 import { finalReport, writeHtmlReport } from "../report/mod.ts";
-import { BadInput } from "../std/errors.ts";
 import { sha256, writeJson } from "../std/files.ts";
-import { requireSameSettings } from "../std/settings.ts";
 import { type Example, type Generation, type Slo, toRecord } from "../types/mod.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
-import { openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
+import { checkRunFolder, openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
 
 /** What a run is asked to do: all of it is in `run.json`, and must be equal for a run to be resumed. */
 export interface BaselineSettings {
@@ -99,6 +97,7 @@ export async function runBaseline(
     })`,
   ));
 
+  await checkRunFolder(outputDir, options.resume);
   print("\n[STEP 1] LOADING DATA");
   const data = await loadOrBuild({
     rawDir: options.rawDir,

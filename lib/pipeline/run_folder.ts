@@ -18,48 +18,47 @@ export interface RunDocument {
 }
 
 /**
+ * Says at once, before anything is loaded, where a run cannot use its folder.
+ * @throws {BadInput} where the folder is a file, or there is nothing to resume.
+ */
+export async function checkRunFolder(dir: string, resume: boolean): Promise<void> {
+  if (await exists(dir) && !(await Deno.stat(dir)).isDirectory) {
+    throw new BadInput(`Cannot use ${dir} as the output folder as it must be a folder: it is a file`);
+  }
+  if (resume && !await exists(join(dir, "run.json"))) {
+    throw new BadInput(
+      `Cannot resume ${dir} as it must hold a run.json: there is none (leave out --resume to begin)`,
+    );
+  }
+}
+
+/**
  * Makes the folder of a run ready: a folder with results is renamed `<name>.<n>`, or taken up again with `resume`.
  * @returns the earlier run's document when resuming, else null
- * @throws {BadInput} where there is nothing to resume, or other settings began it.
+ * @throws {BadInput} as `checkRunFolder` does, and where other settings began the run.
  */
 export async function openRunFolder(
   dir: string,
   resume: boolean,
   fingerprint: Settings,
 ): Promise<RunDocument | null> {
-  const hasRun = await exists(join(dir, "run.json"));
+  await checkRunFolder(dir, resume);
   if (resume) {
-    if (!hasRun) {
-      throw new BadInput(
-        `Cannot resume ${dir} as it must hold a run.json: there is none (leave out --resume to begin)`,
-      );
-    }
     const earlier = await readJson<RunDocument>(join(dir, "run.json"));
     requireSameSettings(dir, earlier.fingerprint, fingerprint);
     return earlier;
   }
-  if (await isFilled(dir)) {
+  await Deno.mkdir(dir, { recursive: true });
+  if (!Deno.readDirSync(dir)[Symbol.iterator]().next().done) {
     let n = 1;
     while (await exists(`${dir}.${n}`)) n++;
     await Deno.rename(dir, `${dir}.${n}`);
+    await Deno.mkdir(dir);
   }
-  await Deno.mkdir(dir, { recursive: true });
   return null;
 }
 
 /** Writes `run.json`. */
 export function saveRun(dir: string, run: RunDocument): Promise<void> {
   return writeJson(join(dir, "run.json"), run);
-}
-
-async function isFilled(dir: string): Promise<boolean> {
-  try {
-    for await (const _ of Deno.readDir(dir)) return true;
-  } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotADirectory) {
-      throw new BadInput(`Cannot use ${dir} as the output folder as it must be a folder: it is a file`);
-    }
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-  }
-  return false;
 }

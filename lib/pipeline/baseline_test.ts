@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { TINY_TEMPLATE, tinyTokenizerFiles } from "../checkpoint/testing/tiny_tokenizer.ts";
+import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
+import { DataPreprocessor } from "../data/mod.ts";
+import { SampleSource } from "../data/raw_source.ts";
+import { readPredictions } from "../eval/mod.ts";
+import { readRequestRecords } from "../load/mod.ts";
+import { BadInput } from "../std/errors.ts";
+import { readJson } from "../std/files.ts";
+import { setQuiet } from "../std/progress.ts";
+import { ROOT } from "../std/test_support.ts";
+import { type BaselineSettings, runBaseline } from "./baseline.ts";
+import { runStudy } from "./study.ts";
+
+const CONFIG = {
+  ...SMALL_LLAMA,
+  vocab_size: 265,
+  hidden_size: 32,
+  head_dim: 16,
+  max_position_embeddings: 2048,
+  eos_token_id: 263,
+}; // deno-fmt-ignore-line
+
+const SETTINGS: Omit<BaselineSettings, "model"> = {
+  preset: "test",
+  variant: "med",
+  device: "cpu",
+  slots: 4,
+  overlong: "reject",
+  concurrencies: [1, 2],
+  numRequests: 6,
+  warmup: 1,
+  loadMaxTokens: 8,
+  mmluMaxTokens: 4,
+  gsm8kMaxTokens: 8,
+  mmluMethod: "loglikelihood",
+  mmluLimit: 4,
+  gsm8kLimit: 2,
+  dataSubset: null,
+  slo: { ttftMs: 2000, tpotMs: 200, e2eMs: null },
+  seed: 1,
+};
+
+/** A model, the sample's data and a cache in a folder that goes away. */
+async function inLab(
+  run: (lab: {
+    dir: string;
+    settings: BaselineSettings;
+    baseline: (
+      changes?: Partial<BaselineSettings>,
+      o?: { resume?: boolean; signal?: AbortSignal },
+    ) => Promise<string>;
+  }) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const cache = Deno.env.get("XDG_CACHE_HOME");
+  Deno.env.set("XDG_CACHE_HOME", join(dir, "cache"));
+  setQuiet(true);
+  try {
+    const model = join(dir, "model");
+    await writeFolder(model, CONFIG, smallLlamaTensors(CONFIG));
+    const { tokenizer, config } = tinyTokenizerFiles(TINY_TEMPLATE);
+    await Deno.writeTextFile(join(model, "tokenizer.json"), JSON.stringify(tokenizer));
+    await Deno.writeTextFile(join(model, "tokenizer_config.json"), JSON.stringify(config));
+    const dataDir = join(dir, "data");
+    await new DataPreprocessor({
+      source: new SampleSource(join(ROOT, "data", "sample")),
+      outputDir: dataDir,
+      onLine: () => {},
+    }).runPipeline();
+    const settings = { ...SETTINGS, model };
+    const baseline: Parameters<typeof run>[0]["baseline"] = async (changes, o) => {
+      let text = "";
+      await runBaseline({ ...settings, ...changes }, {
+        outputDir: join(dir, "out"),
+        resume: o?.resume ?? false,
+        preprocess: false,
+        dataDir,
+        command: "deno task baseline",
+        print: (t) => text += `${t}\n`,
+        signal: o?.signal,
+      });
+      return text;
+    };
+    await run({ dir, settings, baseline });
+  } finally {
+    setQuiet(false);
+    if (cache === undefined) Deno.env.delete("XDG_CACHE_HOME");
+    else Deno.env.set("XDG_CACHE_HOME", cache);
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("runBaseline() shows the four steps and leaves every file with the keys that readers know", () =>
+  inLab(async ({ dir, baseline }) => {
+    const text = await baseline();
+    const steps = ["[STEP 1] LOADING DATA", "[STEP 2] INITIALIZING SERVER", "[STEP 3] RUNNING LOAD TESTS"];
+    for (const step of [...steps, "[STEP 4] EVALUATING ACCURACY", "FINAL SUMMARY REPORT"]) {
+      assert.ok(text.includes(step), `no ${step}`);
+    }
+    assert.match(text, /THIS IS THE SAMPLE/);
+    assert.match(text, /Report: .*report\.html/);
+
+    const out = join(dir, "out");
+    const summary = await readJson<Record<string, unknown[]>>(join(out, "summary.json"));
+    assert.deepEqual(Object.keys(summary.load_test_summary[0] as object), [
+      "concurrency",
+      "num_requests",
+      "duration_sec",
+      "success_rate",
+      "throughput_tokens_per_sec",
+      "ttft_p99_ms",
+      "tpot_p95_ms",
+      "e2e_p99_ms",
+      "slo_compliance",
+      "slo_violations",
+    ]);
+    assert.equal(summary.data_source, "sample");
+    const results = await readJson<Record<string, { total_count: number }>>(join(out, "eval_results.json"));
+    assert.deepEqual(["mmlu", "gsm8k", "overall"].map((k) => results[k].total_count), [4, 2, 6]);
+    for (const concurrency of [1, 2]) {
+      const metrics = await readJson<Record<string, object>>(
+        join(out, `metrics_concurrency_${concurrency}.json`),
+      );
+      for (const key of ["summary", "ttft", "tpot", "e2e_latency", "queue_wait"]) assert.ok(key in metrics);
+      const records = await readRequestRecords(join(out, `requests_concurrency_${concurrency}.jsonl`));
+      assert.equal(records.length, 6);
+      assert.ok(records.every((r) => r.error === null && r.outputTokens <= 8));
+    }
+    const run = await readJson<Record<string, unknown>>(join(out, "run.json"));
+    assert.equal(run.status, "complete");
+    assert.match(await Deno.readTextFile(join(out, "report.html")), /<svg/);
+  }));
+
+Deno.test("runBaseline() goes on with a stopped run, under its own settings alone, and never overwrites one", () =>
+  inLab(async ({ dir, baseline }) => {
+    const out = join(dir, "out");
+    const stop = new AbortController();
+    const stopped = baseline({}, { signal: stop.signal });
+    const path = join(out, "requests_concurrency_2.jsonl");
+    for (;;) { // stop it inside the second level
+      const text = await Deno.readTextFile(path).catch(() => "");
+      if (text.includes("\n")) break;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    stop.abort(new Error("stopped"));
+    await assert.rejects(stopped, /stopped/);
+    const kept = await Deno.readTextFile(join(out, "requests_concurrency_1.jsonl"));
+    const begun = await Deno.readTextFile(path);
+
+    await assert.rejects(
+      baseline({ seed: 2 }, { resume: true }),
+      (e) => e instanceof BadInput && /Cannot resume .* as seed must be/.test(e.message),
+    );
+    await baseline({}, { resume: true });
+    assert.equal(await Deno.readTextFile(join(out, "requests_concurrency_1.jsonl")), kept);
+    assert.ok((await Deno.readTextFile(path)).startsWith(begun));
+    assert.equal((await readRequestRecords(path)).length, 6);
+    assert.equal((await readPredictions(join(out, "predictions.jsonl"))).length, 6);
+
+    await baseline();
+    assert.equal(await Deno.readTextFile(join(dir, "out.1", "requests_concurrency_1.jsonl")), kept);
+  }));
+
+Deno.test("runStudy() compares variants question by question and skips those that are complete", () =>
+  inLab(async ({ dir, settings }) => {
+    const { variant: _, ...rest } = settings;
+    const options = {
+      outputDir: join(dir, "study"),
+      preprocess: false,
+      dataDir: join(dir, "data"),
+      command: "deno task study",
+      print: () => {},
+    };
+    const study = await runStudy(["base", "cheap"], { ...rest, concurrencies: [2] }, options);
+    assert.deepEqual(study.rows.map((r) => r.variant), ["base", "cheap"]);
+    assert.ok(study.rows[0].bits_per_weight > study.rows[1].bits_per_weight);
+    assert.equal(study.comparisons[0].mmlu!.count, 4);
+    const before = await Deno.readTextFile(join(dir, "study", "base", "run.json"));
+    const again = await runStudy(["base", "cheap"], { ...rest, concurrencies: [2] }, options);
+    assert.deepEqual(again, study);
+    assert.equal(await Deno.readTextFile(join(dir, "study", "base", "run.json")), before);
+    assert.match(await Deno.readTextFile(join(dir, "study", "study.md")), /cheap/);
+  }));
