@@ -1,4 +1,5 @@
 /** Exact-match evaluation: questions to a target, answers to predictions, predictions to results. */
+export * from "./chance.ts";
 export * from "./compare.ts";
 export * from "./extract.ts";
 export * from "./held_out_evaluator.ts";

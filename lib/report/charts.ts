@@ -5,6 +5,7 @@
  */
 import type { TopLevelSpec } from "vega-lite";
 import { quantileSorted, sorted, wilson } from "../math/mod.ts";
+import { MMLU_CHANCE } from "../eval/mod.ts";
 import type { Distribution, MetricsDocument } from "../metrics/mod.ts";
 import { figure, percent } from "../metrics/mod.ts";
 import { type AccuracyRow, datasetsOf, type EvaluationDocument, type Level } from "./run_documents.ts";
@@ -28,8 +29,6 @@ const METRIC_NAMES: Record<MetricKey, string> = {
 };
 /** Two panels and their axes fill the report's width. */
 const PANEL_WIDTH = 335;
-/** Accuracy of a guesser among four letters. */
-export const MMLU_CHANCE = 0.25;
 
 /** Gives every chart that the documents of a run hold figures for. */
 export function chartsOf(levels: Level[], evaluation: EvaluationDocument | null): Chart[] {

@@ -2,6 +2,7 @@
  * A run folder as one self-contained HTML page: no network, no script, light and dark, for screen and print.
  */
 import { join } from "node:path";
+import { MMLU_CHANCE } from "../eval/mod.ts";
 import { writeAtomic } from "../std/files.ts";
 import {
   figure,
@@ -11,7 +12,7 @@ import {
   percent,
   sloText,
 } from "../metrics/mod.ts";
-import { chartsOf, MMLU_CHANCE } from "./charts.ts";
+import { chartsOf } from "./charts.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
 import { STYLE } from "./style.ts";
