@@ -9,6 +9,7 @@ import {
   comparePredictions,
   type Comparison,
   type EvaluationResults,
+  MMLU_CHANCE,
   type PredictionComparison,
   readPredictions,
 } from "../eval/mod.ts";
@@ -16,6 +17,7 @@ import type { VariantName } from "../compress/variant.ts";
 import { type MetricsDocument } from "../metrics/mod.ts";
 import { toRecord } from "../types/mod.ts";
 import { exists, readJson, writeAtomic, writeJson } from "../std/files.ts";
+import { requireSameSettings, type Settings } from "../std/settings.ts";
 import { type BaselineOptions, type BaselineSettings, runBaseline } from "./baseline.ts";
 import type { RunDocument } from "./run_folder.ts";
 
@@ -47,13 +49,13 @@ export interface StudyDocument {
   data_source: string;
   command: string;
   rows: StudyRow[];
-  /** Each later variant against the first. */
+  /** Each variant against those before it. */
   comparisons: ({ first: VariantName; second: VariantName } & PredictionComparison)[];
 }
 
 /**
  * Runs the study, or what is left of it.
- * @throws {BadInput} as `runBaseline` does.
+ * @throws {BadInput} as `runBaseline` does, and where a variant was finished under other settings.
  */
 export async function runStudy(
   variants: readonly VariantName[],
@@ -62,12 +64,15 @@ export async function runStudy(
 ): Promise<StudyDocument> {
   for (const variant of variants) {
     const outputDir = join(options.outputDir, variant);
-    const begun = await exists(join(outputDir, "run.json"));
-    if (begun && (await readJson<RunDocument>(join(outputDir, "run.json"))).status === "complete") {
+    const runPath = join(outputDir, "run.json");
+    const begun = await exists(runPath) ? await readJson<RunDocument>(runPath) : null;
+    if (begun?.status === "complete") {
+      const asked = toRecord({ ...settings, variant });
+      requireSameSettings(outputDir, pick(begun.fingerprint, Object.keys(asked)), asked);
       options.print(`${variant}: complete in ${outputDir}`);
       continue;
     }
-    await runBaseline({ ...settings, variant }, { ...options, outputDir, resume: begun });
+    await runBaseline({ ...settings, variant }, { ...options, outputDir, resume: begun !== null });
   }
   const study = await summariseStudy(variants, options.outputDir, options.command);
   await writeJson(join(options.outputDir, "study.json"), toRecord(study));
@@ -75,13 +80,20 @@ export async function runStudy(
   return study;
 }
 
-/** Reads the folders of finished variants. */
+/**
+ * Reads the folders of finished variants.
+ * @throws {BadInput} where they differ in more than the variant: in a flag, the model's file, the data.
+ */
 export async function summariseStudy(
   variants: readonly VariantName[],
   dir: string,
   command: string,
 ): Promise<StudyDocument> {
   const runs = await Promise.all(variants.map((v) => readJson<RunDocument>(join(dir, v, "run.json"))));
+  const alike = (run: RunDocument) => ({ ...run.fingerprint, variant: null });
+  for (const [i, run] of runs.entries()) {
+    requireSameSettings(join(dir, variants[i]), alike(runs[0]), alike(run));
+  }
   const predictions = await Promise.all(
     variants.map((v) => readPredictions(join(dir, v, "predictions.jsonl"))),
   );
@@ -92,13 +104,18 @@ export async function summariseStudy(
     data_source: String(runs[0].data_source),
     command,
     rows,
-    comparisons: variants.slice(1).map((second, i) => ({
-      first: variants[0],
-      second,
-      ...comparePredictions(predictions[0], predictions[i + 1]),
-    })),
+    comparisons: variants.flatMap((first, i) =>
+      variants.slice(i + 1).map((second, j) => ({
+        first,
+        second,
+        ...comparePredictions(predictions[i], predictions[i + 1 + j]),
+      }))
+    ),
   };
 }
+
+const pick = (settings: Settings, keys: string[]): Settings =>
+  Object.fromEntries(keys.map((key) => [key, settings[key]]));
 
 async function summariseVariant(variant: VariantName, dir: string, run: RunDocument): Promise<StudyRow> {
   const results = await readJson<EvaluationResults>(join(dir, variant, "eval_results.json"));
@@ -151,9 +168,12 @@ export function studyTable(study: StudyDocument): string {
   return [
     `${study.model}, source ${study.source_bits_per_weight.toFixed(2)} bits a weight` +
     (study.data_source === "sample" ? ", SAMPLE questions" : ""),
+    ...(study.source_bits_per_weight < 16
+      ? ["The source is itself quantised: differences from base are the cost of rounding it once more."]
+      : []),
     "",
     table(
-      ["variant", "bytes", "bits a weight", "MMLU", "GSM8K"],
+      ["variant", "bytes", "bits a weight", `MMLU (guessing: ${percent(MMLU_CHANCE)})`, "GSM8K"],
       study.rows.map((r) => [
         r.variant,
         `${(r.bytes / 1e6).toFixed(0)} MB`,
