@@ -13,6 +13,7 @@ import type {
 } from "../types/mod.ts";
 import { Engine, type EngineStats, type Overlong } from "./engine.ts";
 import { ExportRunner } from "./export_runner.ts";
+import { libraryPath } from "./ort.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
 
 export interface ServerOptions extends OrtRunnerOptions {
@@ -102,6 +103,7 @@ export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
    */
   start(): Promise<{ engine: Engine; manifest: VariantManifest }> {
     return this.#loaded ??= (async () => {
+      libraryPath(); // an unsupported platform shows before anything is downloaded or built
       const { dir } = await ensureVariant(this.#options);
       const loaded = await loadEngine(dir, this.#options);
       this.#engine = loaded.engine;
