@@ -66,7 +66,7 @@ const WAYS_OUT =
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
   const key = name.toLowerCase();
   if (Object.hasOwn(CATALOGUE, key)) return await fromCatalogue(name, CATALOGUE[key], options);
-  if (await exists(name)) return await fromPath(name);
+  if (name !== "" && await exists(name)) return await fromPath(name);
   const { repo, file, revision } = HUB_ID.exec(name)?.groups ?? {};
   if (!repo || /\.(gguf|onnx)$/i.test(repo)) {
     throw new BadInput(
