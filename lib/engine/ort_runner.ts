@@ -34,6 +34,8 @@ export class OrtRunner implements StepRunner {
   readonly vocabSize: number;
   readonly #session: OrtSession;
   readonly #kv: KvCache;
+  /** Rows that a decode has at least: 2 where a matrix times a single row rounds differently. */
+  #fewestRows = 1;
   /** int64 as pairs of int32, the low half first. */
   readonly #ids: Int32Array;
   readonly #positions: Int32Array;
@@ -68,7 +70,7 @@ export class OrtRunner implements StepRunner {
     this.#ids = new Int32Array(ids.buffer);
     this.#positions = new Int32Array(positions.buffer);
     this.#logitRows = new Int32Array(logitRows.buffer);
-    this.#seqlens = offHeap(Int32Array, slots);
+    this.#seqlens = offHeap(Int32Array, this.#kv.slots);
     this.#total = offHeap(Int32Array, 1);
     this.#logits = offHeap(Float32Array, rows * this.vocabSize);
     this.#tensors = {
@@ -110,10 +112,17 @@ export class OrtRunner implements StepRunner {
       ["logits", ...layers.map((name) => `present.${name}`)],
       { device, threads, spin },
     );
-    return new OrtRunner(manifest, session, { slots, context, chunk });
+    const runner = new OrtRunner(manifest, session, { slots, context, chunk });
+    try {
+      runner.#fewestRows = await runner.#measureFewestRows();
+    } catch (thrown) {
+      runner.close();
+      throw thrown;
+    }
+    return runner;
   }
 
-  prefill(slot: number, ids: readonly number[], start: number, rows: LogitRows): Promise<Float32Array> {
+  async prefill(slot: number, ids: readonly number[], start: number, rows: LogitRows): Promise<Float32Array> {
     const length = ids.length;
     if (length === 0 || length > this.chunk + 1 || start + length > this.context) {
       throw new RangeError(
@@ -129,15 +138,17 @@ export class OrtRunner implements StepRunner {
     for (let row = from; row < to; row++) this.#logitRows[2 * (row - from)] = row;
     this.#seqlens[0] = start + length - 1;
     this.#total[0] = start + length;
-    return this.#run(slot, 1, length, to - from);
+    return await this.#run(slot, 1, length, to - from);
   }
 
-  decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
-    const first = rows[0].slot, batch = rows[rows.length - 1].slot - first + 1;
+  async decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
+    const lowest = rows[0].slot;
+    const batch = Math.max(this.#fewestRows, rows[rows.length - 1].slot - lowest + 1);
+    const first = Math.min(lowest, this.#kv.slots - batch);
     let largest = 0;
     for (let b = 0, next = 0; b < batch; b++) {
       const row = rows[next];
-      const active = row.slot === first + b;
+      const active = row?.slot === first + b;
       // A slot that is not decoding gets a token that lands after what it must keep.
       const position = active ? row.position : held(first + b);
       this.#ids[2 * b] = active ? row.tokenId : 0;
@@ -147,7 +158,26 @@ export class OrtRunner implements StepRunner {
       if (active) this.#logitRows[2 * next++] = b;
     }
     this.#total[0] = largest + 1;
-    return this.#run(first, batch, 1, rows.length);
+    const logitRows = Math.max(this.#fewestRows, rows.length);
+    for (let row = rows.length; row < logitRows; row++) this.#logitRows[2 * row] = this.#logitRows[0];
+    return (await this.#run(first, batch, 1, logitRows)).subarray(0, rows.length * this.vocabSize);
+  }
+
+  /**
+   * Compares single rows alone with the same rows beside another: the kernel for one row may be another one
+   * (4-bit MatMulNBits under AVX2), and a request's result must not depend on whether it is alone.
+   */
+  async #measureFewestRows(): Promise<number> {
+    const decode = async (fewest: number, position: number) => {
+      this.#fewestRows = fewest;
+      const tokenId = (position * 7919) % this.vocabSize;
+      return (await this.decode([{ slot: 0, tokenId, position }], () => 0)).slice();
+    };
+    for (const position of [1, 2, 3].filter((p) => p < this.context)) {
+      const alone = await decode(1, position), beside = await decode(2, position);
+      if (alone.some((logit, i) => logit !== beside[i])) return 2;
+    }
+    return 1;
   }
 
   close(): void {
@@ -204,15 +234,16 @@ class ShapedTensors {
 
 /** Keys and values of all layers, float32 [slots, kvHeads, context, headDim] each; untouched pages cost nothing. */
 class KvCache {
-  #slots: number;
+  /** Two at least, for a row that needs a companion. */
+  readonly slots: number;
   #arrays: { data: Float32Array<ArrayBuffer>; shape: [kvHeads: number, context: number, headDim: number] }[];
   #ranges = new Map<number, { tensors: OrtTensor[]; handles: BigUint64Array }>();
 
   constructor(layers: VariantManifest["layers"], slots: number, context: number) {
-    this.#slots = slots;
+    this.slots = Math.max(2, slots);
     this.#arrays = layers.flatMap(({ kvHeads, headDim }) =>
       ["key", "value"].map(() => ({
-        data: offHeap(Float32Array, slots * kvHeads * context * headDim),
+        data: offHeap(Float32Array, this.slots * kvHeads * context * headDim),
         shape: [kvHeads, context, headDim] as [number, number, number],
       }))
     );
@@ -220,7 +251,7 @@ class KvCache {
 
   /** Addresses of the tensors over slots [first, first + count): key and value of each layer. */
   range(first: number, count: number): BigUint64Array {
-    const key = first * this.#slots + count - 1;
+    const key = first * this.slots + count - 1;
     let range = this.#ranges.get(key);
     if (range === undefined) {
       const tensors = this.#arrays.map(({ data, shape: [heads, context, dim] }) =>

@@ -26,8 +26,8 @@ export interface StepRunner {
   /**
    * Runs one token in each of some slots, all in one run.
    * @param rows sorted by slot
-   * @param held for every slot below the highest row's that is not in `rows`: how many KV positions must survive,
-   *   below `context`: the run may overwrite the one after them
+   * @param held how many KV positions of a slot that is not in `rows` must survive, below `context`: the run may
+   *   overwrite the one after them
    * @returns float32 [rows.length, vocab] in the order of `rows`, valid until the next call.
    */
   decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array>;
