@@ -165,7 +165,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
     return { ids: ids.slice(-kept), truncatedTokens: ids.length - kept };
   }
 
-  /** Steps over the positions [from, ids.length); gives the logits of the last one, or of `rows`. */
+  /** Steps over the positions [from, to); gives the logits of the last one, where they are asked for. */
   *#prefill(
     ids: readonly number[],
     from: number,
@@ -196,30 +196,20 @@ export class Engine implements InferenceTarget, AsyncDisposable {
   }
 
   *#score(ids: readonly number[], parts: readonly number[][]): Job<ContinuationScore[]> {
-    const { chunk } = this.#runner;
+    const { chunk, vocabSize } = this.#runner;
     const last = ids.length - 1;
     /** Where the prompt's last chunk begins: what precedes it is run once. */
     const shared = last - last % chunk;
-    const scores: ContinuationScore[] = parts.map((part) => ({
-      logprob: 0,
-      tokens: part.length,
-      isGreedy: true,
-    }));
-    const add = (
-      score: ContinuationScore,
-      tokenId: number,
-      logits: Float32Array,
-      total: number,
-      best: number,
-    ) => {
-      score.logprob += logits[tokenId] - total;
-      score.isGreedy &&= best === tokenId;
+    const scores = parts.map((part) => ({ logprob: 0, tokens: part.length, isGreedy: true }));
+    const read = (logits: Float32Array) => ({ logits, total: logSumExp(logits), best: argmax(logits) });
+    const add = (part: number, tokenId: number, { logits, total, best }: ReturnType<typeof read>) => {
+      scores[part].logprob += logits[tokenId] - total;
+      scores[part].isGreedy &&= best === tokenId;
     };
 
     if (parts.some((part) => part.length === 1)) {
-      const logits = yield* this.#prefill(ids, 0, ids.length, "last");
-      const total = logSumExp(logits), best = argmax(logits);
-      parts.forEach((part, i) => part.length === 1 && add(scores[i], part[0], logits, total, best));
+      const row = read(yield* this.#prefill(ids, 0, ids.length, "last"));
+      parts.forEach((part, i) => part.length === 1 && add(i, part[0], row));
     } else {
       yield* this.#prefill(ids, 0, shared, "none");
     }
@@ -234,10 +224,9 @@ export class Engine implements InferenceTarget, AsyncDisposable {
           start,
           rows: from < end ? [from - start, end - start] : "none",
         };
-        const { vocabSize } = this.#runner;
         for (let at = from; at < end; at++) {
           const row = logits.subarray((at - from) * vocabSize, (at - from + 1) * vocabSize);
-          add(scores[i], part[at - last], row, logSumExp(row), argmax(row));
+          add(i, part[at - last], read(row));
         }
       }
     }
