@@ -220,6 +220,9 @@ export async function runBaseline(
   print(heading(`BASELINE EVALUATION COMPLETE\nResults saved to: ${outputDir}`));
   if (data.isSample) print("These are results over the sample questions, not over MMLU and GSM8K.");
   print(`Report: ${report}`);
+  if (levels.every((level) => level.success_rate === 0)) {
+    throw new Error(`Cannot call this run a success as a request must succeed: all failed, see ${outputDir}`);
+  }
   return { summary, report };
 }
 

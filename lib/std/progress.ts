@@ -77,12 +77,11 @@ export class Progress {
   #text(): string {
     const { label, total, format, now } = this.#options;
     const elapsed = (now() - this.#startedAt) / 1000;
-    const rate = elapsed > 0 ? this.#count / elapsed : 0;
+    const rate = elapsed > 0.05 ? this.#count / elapsed : 0; // nothing can be said of the first instant
     const eta = total !== undefined && rate > 0 ? `, ETA: ${((total - this.#count) / rate).toFixed(1)}s` : "";
     const of = total === undefined ? "" : `/${format(total)}`;
-    return `${label} ${format(this.#count)}${of} (${
-      rate >= 1e4 ? format(Math.round(rate)) : rate.toFixed(1)
-    }/sec${eta})`;
+    const perSec = rate >= 1e4 ? format(Math.round(rate)) : rate.toFixed(1);
+    return `${label} ${format(this.#count)}${of}${rate > 0 ? ` (${perSec}/sec${eta})` : ""}`;
   }
 
   #bar(): string {
