@@ -48,7 +48,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
   const { variant, outDir, rounding = "fit", onProgress = () => {} } = options;
   const spec = options.spec ?? describeModel(checkpoint.config);
   validateCheckpoint(checkpoint, spec);
-  const form = formOf(checkpoint, variant, rounding);
+  const form = await formOf(checkpoint, spec, variant, rounding);
   const part = `${outDir}.${crypto.randomUUID().slice(0, 8)}.part`;
   await Deno.mkdir(part, { recursive: true });
   let file: OnnxFile | undefined;

@@ -26,6 +26,26 @@ export interface BuiltGraph {
   contextLength: number;
 }
 
+/** Attention itself rotates whole heads only. */
+function rotatesInAttention({ rope, headDim }: LayerSpec): boolean {
+  return rope !== null && rope.dims === headDim;
+}
+
+/** Query, key and value are one matrix where nothing comes between them and attention. */
+function packsQuery(layer: LayerSpec): boolean {
+  return !layer.queryNorm && !layer.keyNorm && (layer.rope === null || rotatesInAttention(layer));
+}
+
+/** The matrices of the layers, one after another, as the graph multiplies them. */
+export function* bodyMatrices(checkpoint: Checkpoint, spec: ModelSpec): Generator<MatrixSource> {
+  for (const [l, layer] of spec.layers.entries()) {
+    const { query, key, value, output, up, gate, down } = layer;
+    const groups = packsQuery(layer) ? [[query, key, value]] : [[query], [key], [value]];
+    for (const matrix of [output, up, gate, down]) if (matrix) groups.push([matrix]);
+    for (const specs of groups) yield stack(`layers.${l}.qkv`, specs.map((s) => matrixOf(checkpoint, s)));
+  }
+}
+
 /**
  * Writes the nodes and weights of a model.
  * @param onMatrix called after each matrix, with the weights it holds
@@ -54,8 +74,7 @@ export async function buildGraph(
   };
   /** y = x W^T + b for one matrix or several stacked ones. */
   const linear = async (x: string, name: string, ...specs: MatrixSpec[]) => {
-    const parts = specs.map((s) => matrixOf(checkpoint, s));
-    const source = await store(parts.length === 1 ? parts[0] : stack(name, parts));
+    const source = await store(stack(name, specs.map((s) => matrixOf(checkpoint, s))));
     const y = form.multiply(file, x, source);
     const biases = await Promise.all(
       specs.map(async (s) => await biasOf(checkpoint, s) ?? new Float32Array(s.rows)),
@@ -186,9 +205,9 @@ export async function buildGraph(
 
   async function attention(l: number, layer: LayerSpec, x: string): Promise<string> {
     const { heads, kvHeads, headDim, rope } = layer;
-    const rotates = rope !== null && rope.dims === headDim;
+    const rotates = rotatesInAttention(layer);
     let query: string, key = "", value = "";
-    if (layer.queryNorm || layer.keyNorm || (rope && !rotates)) {
+    if (!packsQuery(layer)) {
       query = await linear(x, `layers.${l}.query`, layer.query);
       key = await linear(x, `layers.${l}.key`, layer.key);
       value = await linear(x, `layers.${l}.value`, layer.value);
@@ -207,7 +226,7 @@ export async function buildGraph(
       `past_key_values.${l}.value`,
       "seqlens_k",
       "total_sequence_length",
-      ...rotates ? await ropeOf(rope) : [],
+      ...rope && rotates ? await ropeOf(rope) : [],
     ], {
       num_heads: heads,
       kv_num_heads: kvHeads,

@@ -44,8 +44,9 @@ export function matrixOf(checkpoint: Checkpoint, spec: MatrixSpec): MatrixSource
   };
 }
 
-/** Stacks matrices of equal width on top of each other (packed query, key and value). */
+/** Stacks matrices of equal width on top of each other (packed query, key and value); a single one stays as it is. */
 export function stack(name: string, parts: readonly MatrixSource[]): MatrixSource {
+  if (parts.length === 1) return parts[0];
   return {
     name,
     rows: parts.reduce((sum, p) => sum + p.rows, 0),

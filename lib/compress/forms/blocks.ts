@@ -49,7 +49,7 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
       return {
         name: source.name,
         bits,
-        bytes: source.rows * (blocks * (block * bits / 8 + 4) + (zeros ? zeroBytes : 0)),
+        bytes: storedBytes(source, { bits, block }, rounding),
         weights: source.rows * source.cols,
         squaredError,
         squaredWeight,
@@ -76,4 +76,15 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
       }, { domain: "com.microsoft" });
     },
   };
+}
+
+/** Bytes of a matrix: codes, scales and zeros. */
+export function storedBytes(
+  { rows, cols }: Pick<MatrixSource, "rows" | "cols">,
+  { bits, block }: BlockLayout,
+  rounding: Rounding,
+): number {
+  const blocks = Math.ceil(cols / block);
+  const zeros = hasZeros({ bits, block }, rounding) ? Math.ceil(blocks / 2) : 0;
+  return rows * (blocks * (block * bits / 8 + 4) + zeros);
 }
