@@ -8,19 +8,16 @@ import { join } from "node:path";
 import type { VariantManifest } from "../compress/variant.ts";
 import { BadInput } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
-import { type Device, offHeap, OrtSession, OrtTensor } from "./ort.ts";
+import { offHeap, OrtSession, OrtTensor, type SessionOptions } from "./ort.ts";
 import type { LogitRows, StepRow, StepRunner } from "./runner.ts";
 
-export interface OrtRunnerOptions {
+export interface OrtRunnerOptions extends SessionOptions {
   /** Requests that run at once (default 16). */
   slots?: number;
   /** KV positions of a slot (default: the smaller of the model's and 4,096). */
   context?: number;
   /** Positions of a prompt in one run (default 128). */
   chunk?: number;
-  device?: Device;
-  threads?: number;
-  spin?: boolean;
 }
 
 /** Places of the graph's inputs before the KV; `position_ids` comes last, where the graph has it. */
@@ -89,7 +86,7 @@ export class OrtRunner implements StepRunner {
    */
   static async create(folder: string, options: OrtRunnerOptions = {}): Promise<OrtRunner> {
     const manifest = await readJson<VariantManifest>(join(folder, "variant.json"));
-    const { slots = 16, chunk = 128, device, threads, spin } = options;
+    const { slots = 16, chunk = 128 } = options;
     const { context = Math.min(manifest.contextLength, 4096) } = options;
     if (context > manifest.contextLength) {
       throw new BadInput(
@@ -110,7 +107,7 @@ export class OrtRunner implements StepRunner {
         ...layers.map((name) => `past_key_values.${name}`),
       ],
       ["logits", ...layers.map((name) => `present.${name}`)],
-      { device, threads, spin },
+      options,
     );
     const runner = new OrtRunner(manifest, session, { slots, context, chunk });
     try {
