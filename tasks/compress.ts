@@ -6,6 +6,9 @@ import type { VariantReport } from "slolab/compress/build.ts";
 import { ensureVariant } from "slolab/compress/cache.ts";
 import { ROUNDINGS } from "slolab/compress/quantise.ts";
 import { VARIANTS } from "slolab/compress/variant.ts";
+import { loadOrBuild } from "slolab/data/mod.ts";
+import { judgeVariants, sourceNote } from "slolab/pipeline/variant_quality.ts";
+import { TEMPLATE_VERSIONS } from "slolab/prompts/mod.ts";
 import { runCommand } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import { readJson } from "slolab/std/files.ts";
@@ -28,15 +31,22 @@ await runCommand({
       default: "fit",
       help: "how scales are chosen: fit minimises the error, nearest takes the largest weight",
     },
+    report: {
+      type: "boolean",
+      help:
+        "measure perplexity and the distance from base, over questions of the test split, into report.json",
+    },
     json: { type: "boolean", help: "one JSON document instead of the table" },
   },
-  examples: ["", "--model Qwen/Qwen2.5-0.5B-Instruct --variants base,cheap", "--model model.gguf --json"],
-  run: async ({ model, variants, rounding, json }) => {
+  examples: ["", "--model Qwen/Qwen2.5-0.5B-Instruct --variants base,cheap", "--model model.gguf --report"],
+  run: async ({ model, variants: named, rounding: roundingName, report: judges, json }) => {
     setQuiet(json);
+    const rounding = roundingName as typeof ROUNDINGS[number];
+    const variants = VARIANTS.filter((v) => named.includes(v));
     const built = [];
-    for (const variant of VARIANTS.filter((v) => variants.includes(v))) {
+    for (const variant of variants) {
       const startedAt = performance.now();
-      const ensured = await ensureVariant({ model, variant, rounding: rounding as typeof ROUNDINGS[number] });
+      const ensured = await ensureVariant({ model, variant, rounding });
       const { dir, manifest } = ensured;
       if (manifest.export) {
         throw new BadInput(`Cannot compress ${model} as it must be a checkpoint: it is an ONNX export`);
@@ -52,28 +62,58 @@ await runCommand({
         source: manifest.source,
       });
     }
-    const peakMb = process.resourceUsage().maxRSS / 1024;
+    const peakMb = () => process.resourceUsage().maxRSS / 1024;
+    const buildPeakMb = peakMb();
+    const qualities = judges
+      ? await judgeVariants({
+        model,
+        variants,
+        rounding,
+        data: await loadOrBuild({ templateVersions: TEMPLATE_VERSIONS }),
+      })
+      : null;
     const { source } = built[0];
     if (json) {
-      const rows = built.map(({ source: _, ...row }) => row);
-      console.log(JSON.stringify({ model, rounding, source, variants: rows, peak_rss_mb: peakMb }, null, 2));
+      const rows = built.map(({ source: _, ...row }) => ({ ...row, quality: qualities?.get(row.variant) }));
+      const peaks = { build_peak_rss_mb: buildPeakMb, peak_rss_mb: peakMb() };
+      console.log(JSON.stringify({ model, rounding, source, variants: rows, ...peaks }, null, 2));
       return;
     }
     console.log(`Source: ${source.location} (${source.kind}), SHA-256 ${source.sha256}`);
     console.log(`        ${source.format} with ${source.bitsPerWeight.toFixed(2)} bits a weight`);
-    const row = (cells: string[]) =>
-      console.log(cells.map((c, i) => i === 5 ? `  ${c}` : c.padStart(i ? 14 : 8)).join(""));
-    row(["variant", "MB", "bits a weight", "error", "seconds", "folder"]);
-    for (const b of built) {
-      row([
+    const table = (rows: string[][]) => {
+      for (const [first, ...rest] of rows) {
+        const last = rest.pop();
+        console.log(`${first.padStart(8)}${rest.map((cell) => cell.padStart(15)).join("")}  ${last}`);
+      }
+    };
+    table([
+      ["variant", "MB", "bits a weight", "error", "seconds", "folder"],
+      ...built.map((b) => [
         b.variant,
         (b.bytes / 1e6).toFixed(1),
         b.bits_per_weight.toFixed(2),
         `${(100 * b.relative_error).toFixed(3)}%`,
         b.seconds?.toFixed(1) ?? "there already",
         b.folder,
-      ]);
-    }
-    console.log(`Peak memory: ${peakMb.toFixed(0)} MB`);
+      ]),
+    ]);
+    console.log(`Peak memory: ${buildPeakMb.toFixed(0)} MB`);
+    if (!qualities) return;
+    console.log("\nDistance from base, over every position of questions of the test split");
+    table([
+      ["variant", "KL (nats)", "KL at the end", "same top token", "perplexity", "questions"],
+      ...[...qualities].map(([variant, q]) => [
+        variant,
+        q.kl_to_base?.mean.toFixed(5) ?? "-",
+        q.kl_to_base?.mean_at_prompt_end.toFixed(5) ?? "-",
+        q.top1_agreement === null ? "-" : `${(100 * q.top1_agreement).toFixed(2)}%`,
+        q.perplexity?.toFixed(3) ?? "-",
+        `${q.prompts} (${q.data_source})`,
+      ]),
+    ]);
+    const note = sourceNote(built[0]);
+    if (note) console.log(note);
+    console.log(`Peak memory with the report: ${peakMb().toFixed(0)} MB`);
   },
 });

@@ -26,9 +26,9 @@ export interface BuiltGraph {
   contextLength: number;
 }
 
-/** Attention itself rotates whole heads only. */
+/** Attention itself rotates whole heads only, of multiples of 16. */
 function rotatesInAttention({ rope, headDim }: LayerSpec): boolean {
-  return rope !== null && rope.dims === headDim;
+  return rope !== null && rope.dims === headDim && headDim % 16 === 0;
 }
 
 /** Query, key and value are one matrix where nothing comes between them and attention. */
@@ -130,8 +130,8 @@ export async function buildGraph(
   const constant = (name: string, values: number[]) =>
     file.weight(name, "int64", [values.length], BigInt64Array.from(values, BigInt));
 
-  const partialRope = spec.layers.some((l) => l.rope !== null && l.rope.dims !== l.headDim);
-  const usesPositionIds = partialRope || spec.positionEmbedding !== undefined;
+  const rotatesBefore = spec.layers.some((layer) => layer.rope !== null && !rotatesInAttention(layer));
+  const usesPositionIds = rotatesBefore || spec.positionEmbedding !== undefined;
   file.input("input_ids", "int64", ["batch", "sequence"]);
   if (usesPositionIds) file.input("position_ids", "int64", ["batch", "sequence"]);
   file.input("seqlens_k", "int32", ["batch"]);
@@ -244,7 +244,7 @@ export async function buildGraph(
     return file.node("Reshape", [normed, await constant(`${norm.tensor}.join`, [0, 0, heads * headDim])]);
   }
 
-  /** Rotates the first dims of each head, where attention itself rotates whole heads only. */
+  /** Rotates the first dims of each head, where attention itself does not. */
   async function rotate(x: string, heads: number, rope: RopeSpec): Promise<string> {
     return file.node("RotaryEmbedding", [x, "position_ids", ...await ropeOf(rope)], {
       num_heads: heads,

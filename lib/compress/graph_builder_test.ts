@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { describeModel } from "../checkpoint/architectures/mod.ts";
 import { openCheckpoint } from "../checkpoint/open.ts";
 import { type GoldenCase, readGolden, roundLikeGolden, TINY_MODELS } from "../checkpoint/testing/golden.ts";
+import { referenceLogits } from "../checkpoint/testing/reference_forward.ts";
+import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
 import { OrtRunner } from "../engine/ort_runner.ts";
 import { argmax } from "../engine/sampling.ts";
 import { sharedTest } from "../std/test_support.ts";
@@ -83,3 +85,23 @@ for (const name of TINY_MODELS) {
     assert.ok(med.error < cheap.error);
   });
 }
+
+Deno.test("heads that attention can't rotate itself are rotated before it", () =>
+  inTemp(async (dir) => {
+    const folder = join(dir, "m"), outDir = join(dir, "built");
+    await writeFolder(folder, SMALL_LLAMA, smallLlamaTensors()); // heads of 8
+    const checkpoint = await openCheckpoint(folder);
+    const ids = [1, 5, 9, 3, 23, 0, 7];
+    const source = { kind: "path", location: folder, revision: null, sha256: "" } as const;
+    await buildVariant(checkpoint, { model: "small", variant: "fp32", outDir, source });
+    const expected = await referenceLogits(checkpoint, describeModel(checkpoint.config), ids);
+    checkpoint.close();
+    const runner = await OrtRunner.create(outDir, { slots: 1 });
+    const logits = await runner.prefill(0, ids, 0, [0, ids.length]);
+    for (const [p, row] of expected.entries()) {
+      for (const [i, value] of row.entries()) {
+        assert.ok(Math.abs(logits[p * row.length + i] - value) < 1e-4 * Math.max(1, Math.abs(value)));
+      }
+    }
+    runner.close();
+  }));

@@ -70,7 +70,7 @@ export async function loadEngine(
 }
 
 /** The tokenizer of a variant's folder, or null where it has none. */
-async function readTokenizer(folder: string): Promise<Tokenizer | null> {
+export async function readTokenizer(folder: string): Promise<Tokenizer | null> {
   const path = join(folder, "tokenizer.json");
   if (!await exists(path)) return null;
   return loadTokenizer({
