@@ -56,6 +56,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
     file = await OnnxFile.create(join(part, "model.onnx"));
     const total = countWeights(checkpoint);
     let done = 0;
+    onProgress(done, total);
     const graph = await buildGraph(
       file,
       checkpoint,

@@ -54,7 +54,8 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
     });
     return { dir, manifest, built: false };
   }
-  const key = sha256(JSON.stringify([source.sha256, variant, form, rounding, BUILDER_VERSION])).slice(0, 12);
+  const chosen = form === "float" ? null : rounding; // floats are rounded to the nearest
+  const key = sha256(JSON.stringify([source.sha256, variant, form, chosen, BUILDER_VERSION])).slice(0, 12);
   const dir = join(cacheDir, "variants", `${labelOf(source.name)}-${variant}-${form}-${key}`);
   if (await exists(join(dir, "variant.json"))) {
     return { dir, manifest: await readJson<VariantManifest>(join(dir, "variant.json")), built: false };

@@ -28,6 +28,7 @@ Deno.test("ensureVariant() builds once, and anew for other weights, variant or r
     for (const other of [{ variant: "med" }, { variant: "base" }, { rounding: "nearest" }] as const) {
       folders.add((await ensure(dir, other)).dir);
     }
+    folders.add((await ensure(dir, { variant: "base", rounding: "nearest" })).dir);
     const changed = structuredClone(TENSORS);
     changed["lm_head.weight"].data[0] += 1;
     await writeFolder(join(dir, "m"), SMALL_LLAMA, changed);

@@ -48,24 +48,28 @@ export function* bodyMatrices(checkpoint: Checkpoint, spec: ModelSpec): Generato
 
 /**
  * Writes the nodes and weights of a model.
- * @param onMatrix called after each matrix, with the weights it holds
+ * @param onRead called for each block of rows that is read, with its weights
  */
 export async function buildGraph(
   file: OnnxFile,
   checkpoint: Checkpoint,
   spec: ModelSpec,
   form: MatrixForm,
-  onMatrix: (weights: number) => void = () => {},
+  onRead: (weights: number) => void = () => {},
 ): Promise<BuiltGraph> {
   const contextLength = Math.min(spec.contextLength, MAX_POSITIONS);
   const matrices: StoredMatrix[] = [];
   let parameters = 0;
 
   const store = async (source: MatrixSource, role: "body" | "embedding" | "head" = "body") => {
-    const stored = await form.store(file, source, role);
+    const read: MatrixSource["read"] = async (row, count) => {
+      const rows = await source.read(row, count);
+      onRead(rows.length);
+      return rows;
+    };
+    const stored = await form.store(file, { ...source, read }, role);
     matrices.push(stored);
     parameters += stored.weights;
-    onMatrix(stored.weights);
     return source;
   };
   const vector = async (name: string, data: Float32Array) => {

@@ -16,49 +16,51 @@ export interface Divergence {
 }
 
 /**
- * Runs texts through both and compares each position's distribution.
- * @param texts token ids; each fits both contexts and has a token
+ * Runs texts through a reference and variants of it, and compares each position's distribution.
+ * @param texts token ids; each fits every context and has a token
  * @param onText called after each text, with how many are done
+ * @returns for each variant
  */
 export async function compareRunners(
   reference: StepRunner,
-  variant: StepRunner,
+  variants: readonly StepRunner[],
   texts: readonly (readonly number[])[],
   onText: (done: number) => void = () => {},
-): Promise<Divergence> {
-  const size = reference.vocabSize, chunk = Math.min(reference.chunk, variant.chunk);
-  let positions = 0, kl = 0, klAtEnd = 0, same = 0, targets = 0;
-  const surprise = { reference: 0, variant: 0 };
+): Promise<Divergence[]> {
+  const size = reference.vocabSize, chunk = Math.min(...[reference, ...variants].map((r) => r.chunk));
+  const sums = variants.map(() => ({ kl: 0, klAtEnd: 0, same: 0, surpriseP: 0, surpriseQ: 0 }));
   for (const [t, ids] of texts.entries()) {
     for (const [start, end] of chunkBounds(0, ids.length, chunk)) {
       const part = ids.slice(start, end);
       const p = await reference.prefill(0, part, start, [0, part.length]);
-      const q = await variant.prefill(0, part, start, [0, part.length]);
-      for (let i = 0; i < part.length; i++) {
-        const row = compareRows(p.subarray(i * size, (i + 1) * size), q.subarray(i * size, (i + 1) * size));
-        kl += row.kl;
-        if (row.sameTop) same++;
-        positions++;
-        const next = ids[start + i + 1];
-        if (next === undefined) klAtEnd += row.kl;
-        else {
-          targets++;
-          surprise.reference += row.logTotalP - p[i * size + next];
-          surprise.variant += row.logTotalQ - q[i * size + next];
+      for (const [v, variant] of variants.entries()) {
+        const q = await variant.prefill(0, part, start, [0, part.length]);
+        const sum = sums[v];
+        for (let i = 0; i < part.length; i++) {
+          const row = compareRows(p.subarray(i * size, (i + 1) * size), q.subarray(i * size, (i + 1) * size));
+          sum.kl += row.kl;
+          if (row.sameTop) sum.same++;
+          const next = ids[start + i + 1];
+          if (next === undefined) sum.klAtEnd += row.kl;
+          else {
+            sum.surpriseP += row.logTotalP - p[i * size + next];
+            sum.surpriseQ += row.logTotalQ - q[i * size + next];
+          }
         }
       }
     }
     onText(t + 1);
   }
-  const perplexity = (sum: number) => targets ? Math.exp(sum / targets) : null;
-  return {
+  const positions = texts.reduce((sum, ids) => sum + ids.length, 0), targets = positions - texts.length;
+  const perplexity = (surprise: number) => targets ? Math.exp(surprise / targets) : null;
+  return sums.map(({ kl, klAtEnd, same, surpriseP, surpriseQ }) => ({
     texts: texts.length,
     positions,
     meanKl: kl / positions,
     meanKlAtEnd: klAtEnd / texts.length,
     sameTop: same / positions,
-    perplexity: { reference: perplexity(surprise.reference), variant: perplexity(surprise.variant) },
-  };
+    perplexity: { reference: perplexity(surpriseP), variant: perplexity(surpriseQ) },
+  }));
 }
 
 /** KL(p || q) of the distributions of two rows of logits, and their normalisers. */

@@ -38,7 +38,8 @@ Deno.test("compareRunners() means over positions and over the ends of texts, and
   const q = { 0: logits(1, 0.25, 0.75), 1: logits(0, 0.8, 0.2) };
   const kl = 0.5 * Math.log(2) + 0.5 * Math.log(2 / 3);
   const texts = [[0, 1, 0, 1], [1, 0]];
-  const d = await compareRunners(runner(p), runner(q), texts);
+  const [d, same] = await compareRunners(runner(p), [runner(q), runner(p)], texts);
+  assert.deepEqual([same.meanKl, same.sameTop], [0, 1]);
   assert.deepEqual([d.texts, d.positions], [2, 6]);
   near(d.meanKl, 3 * kl / 6);
   near(d.meanKlAtEnd, kl / 2);
@@ -46,5 +47,5 @@ Deno.test("compareRunners() means over positions and over the ends of texts, and
   // Next tokens: 1 after 0, 0 after 1, 1 after 0; 0 after 1.
   near(d.perplexity.reference!, (0.5 * 0.8 * 0.5 * 0.8) ** (-1 / 4));
   near(d.perplexity.variant!, (0.75 * 0.8 * 0.75 * 0.8) ** (-1 / 4));
-  assert.equal((await compareRunners(runner(p), runner(q), [[0]])).perplexity.variant, null);
+  assert.equal((await compareRunners(runner(p), [runner(q)], [[0]]))[0].perplexity.variant, null);
 });

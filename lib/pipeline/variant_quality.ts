@@ -64,7 +64,7 @@ export async function judgeVariants(options: QualityOptions): Promise<Map<Varian
   const base = await ensure("base");
   const folders = new Map<VariantName, Awaited<ReturnType<typeof ensure>>>();
   for (const variant of variants) folders.set(variant, variant === "base" ? base : await ensure(variant));
-  for (const { manifest } of folders.values()) requireMemory(base.manifest, manifest, options.available);
+  requireMemory(base.manifest, [...folders.values()].map((f) => f.manifest), options.available);
 
   const tokenizer = await readTokenizer(base.dir);
   if (tokenizer === null) {
@@ -77,49 +77,40 @@ export async function judgeVariants(options: QualityOptions): Promise<Map<Varian
 
   const context = Math.min(base.manifest.contextLength, Math.max(textIds.length, LONGEST));
   const load = (dir: string) => OrtRunner.create(dir, { slots: 1, context, chunk: CHUNK });
-  const qualities = new Map<VariantName, VariantQuality>();
-  const reference = await load(base.dir);
+  const progress = new Progress({ label: "prompts against base", total: prompts.length });
+  const runners: OrtRunner[] = [];
+  let onText: Divergence[], onPrompts: Divergence[];
   try {
-    for (const [variant, { dir, manifest }] of folders) {
-      const other = variant === "base" ? reference : await load(dir);
-      const progress = new Progress({ label: `${variant} against base, prompts`, total: prompts.length });
-      try {
-        const { perplexity } = await compareRunners(reference, other, [textIds]);
-        const divergence = variant === "base"
-          ? null
-          : await compareRunners(reference, other, promptIds, (done) => progress.update(done));
-        const quality = describe(divergence, {
-          prompts: prompts.length,
-          positions: promptIds.reduce((sum, ids) => sum + ids.length, 0),
-          prompts_sha256: sha256(prompts.map((p) => promptHash(p.prompt, p.version)).join("\n")),
-          data_source: data.isSample ? "sample" : "benchmarks",
-          perplexity: perplexity.variant,
-          text_sha256: sha256(text),
-          note: sourceNote(manifest),
-        });
-        qualities.set(variant, quality);
-        const path = join(dir, "report.json");
-        await writeJson(path, { ...await readJson<VariantReport>(path), quality });
-      } finally {
-        progress.finish();
-        if (other !== reference) other.close();
-      }
-    }
+    const reference = await load(base.dir);
+    runners.push(reference);
+    for (const [variant, { dir }] of folders) if (variant !== "base") runners.push(await load(dir));
+    onText = await compareRunners(reference, runners, [textIds]);
+    onPrompts = await compareRunners(reference, runners.slice(1), promptIds, (done) => progress.update(done));
   } finally {
-    reference.close();
+    progress.finish();
+    for (const runner of runners) runner.close();
+  }
+
+  const qualities = new Map<VariantName, VariantQuality>();
+  let at = 0;
+  for (const [variant, { dir, manifest }] of folders) {
+    const divergence = variant === "base" ? null : onPrompts[at++];
+    const quality: VariantQuality = {
+      kl_to_base: divergence && { mean: divergence.meanKl, mean_at_prompt_end: divergence.meanKlAtEnd },
+      top1_agreement: divergence && divergence.sameTop,
+      prompts: prompts.length,
+      positions: promptIds.reduce((sum, ids) => sum + ids.length, 0),
+      prompts_sha256: sha256(prompts.map((p) => promptHash(p.prompt, p.version)).join("\n")),
+      data_source: data.isSample ? "sample" : "benchmarks",
+      perplexity: onText[divergence ? at : 0].perplexity.variant,
+      text_sha256: sha256(text),
+      note: sourceNote(manifest),
+    };
+    qualities.set(variant, quality);
+    const path = join(dir, "report.json");
+    await writeJson(path, { ...await readJson<VariantReport>(path), quality });
   }
   return qualities;
-}
-
-function describe(
-  divergence: Divergence | null,
-  rest: Omit<VariantQuality, "kl_to_base" | "top1_agreement">,
-): VariantQuality {
-  return {
-    kl_to_base: divergence && { mean: divergence.meanKl, mean_at_prompt_end: divergence.meanKlAtEnd },
-    top1_agreement: divergence && divergence.sameTop,
-    ...rest,
-  };
 }
 
 /** Draws questions of each data set that are not too long, the same on every machine. */
@@ -151,14 +142,16 @@ export function sourceNote({ source }: Pick<VariantManifest, "source">): string 
     "original weights";
 }
 
-/** Base runs in float32, and its 16-bit weights are there while it loads; the other's are packed for the kernels. */
-function requireMemory(base: VariantManifest, other: VariantManifest, available?: number): void {
-  const need = 6 * base.parameters + 2 * other.bytes + 2 * 4 * CHUNK * base.vocabSize;
+/** Base runs in float32, and its 16-bit weights are there while it loads; the others' are packed for the kernels. */
+function requireMemory(base: VariantManifest, others: VariantManifest[], available?: number): void {
+  const logits = 4 * CHUNK * base.vocabSize;
+  let need = 6 * base.parameters + logits;
+  for (const other of others) if (other.variant !== "base") need += 2 * other.bytes + logits;
   const free = available ?? Deno.systemMemoryInfo().available;
   if (need <= free) return;
   const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new BadInput(
-    `Cannot report on ${base.model} as base and ${other.variant} must fit memory at once: they need about ` +
-      `${gb(need)}, ${gb(free)} are free`,
+    `Cannot report on ${base.model} as base and what is compared with it must fit memory at once: they need ` +
+      `about ${gb(need)}, ${gb(free)} are free`,
   );
 }

@@ -69,7 +69,7 @@ Deno.test("judgeVariants() refuses with figures where memory is short, and a mod
     const options = { ...lab, variants: ["med"], rounding: "fit", data } as const;
     await assert.rejects(judgeVariants({ ...options, available: 1000 }), (thrown) => {
       assert.ok(thrown instanceof BadInput);
-      assert.match(thrown.message, /^Cannot report on .* base and med must fit memory .* 0.0 GB are free$/);
+      assert.match(thrown.message, /^Cannot report on .* must fit memory .* about 0.0 GB, 0.0 GB are free$/);
       return true;
     });
     await Deno.remove(join(lab.model, "tokenizer.json"));
