@@ -13,6 +13,7 @@ import { runCommand } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import { readJson } from "slolab/std/files.ts";
 import { setQuiet } from "slolab/std/progress.ts";
+import { toRecord } from "slolab/types/mod.ts";
 
 await runCommand({
   name: "compress",
@@ -76,7 +77,8 @@ await runCommand({
     if (json) {
       const rows = built.map(({ source: _, ...row }) => ({ ...row, quality: qualities?.get(row.variant) }));
       const peaks = { build_peak_rss_mb: buildPeakMb, peak_rss_mb: peakMb() };
-      console.log(JSON.stringify({ model, rounding, source, variants: rows, ...peaks }, null, 2));
+      const document = { model, rounding, source: toRecord(source), variants: rows, ...peaks };
+      console.log(JSON.stringify(document, null, 2));
       return;
     }
     console.log(`Source: ${source.location} (${source.kind}), SHA-256 ${source.sha256}`);
