@@ -91,13 +91,13 @@ export async function runBaseline(
   options: BaselineOptions,
 ): Promise<BaselineResult> {
   const { outputDir, print, signal } = options;
+  await checkRunFolder(outputDir, options.resume);
   print(heading(
     `END-TO-END BASELINE EVALUATION: ${settings.variant.toUpperCase()}-ONLY SERVER (${
       BITS[settings.variant]
     })`,
   ));
 
-  await checkRunFolder(outputDir, options.resume);
   print("\n[STEP 1] LOADING DATA");
   const data = await loadOrBuild({
     rawDir: options.rawDir,
