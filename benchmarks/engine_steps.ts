@@ -18,7 +18,7 @@ const flags = {
   batches: { type: "integers", default: [1, 8, 16], min: 1, help: "requests decoding at once" },
   prompts: { type: "integers", default: [128, 512], min: 2, help: "lengths of prompts to read" },
   past: { type: "integer", default: 200, min: 2, help: "tokens in each slot before decoding begins" },
-  steps: { type: "integer", default: 40, min: 2, help: "decode steps of a round" },
+  steps: { type: "integer", default: 30, min: 2, help: "decode steps of a round" },
   rounds: { type: "integer", default: 3, min: 1, help: "rounds; medians are printed" },
 } satisfies Flags;
 
@@ -29,8 +29,11 @@ await runCommand({
   examples: [],
   async run({ model, variant, batches, prompts, past, steps, rounds }) {
     const { dir, manifest } = await ensureVariant({ model, variant: variant as typeof VARIANTS[number] });
-    const context = Math.max(past + steps + 1, ...prompts);
-    const runner = await OrtRunner.create(dir, { slots: Math.max(...batches), context });
+    const slots = Math.max(...batches), chunk = 128;
+    /** Decode steps that the first request takes while the prompts of the others are read. */
+    const lead = (slots - 1) * Math.ceil(past / chunk);
+    const context = Math.max(past + lead + steps + 1, ...prompts);
+    const runner = await OrtRunner.create(dir, { slots, context, chunk });
     await using engine = new Engine({ name: model, runner, tokenizer: null, eosTokenIds: [] });
     const ids = (salt: number, length: number) =>
       Array.from({ length }, (_, i) => (salt * 131 + i * 7919) % runner.vocabSize);
@@ -51,10 +54,8 @@ await runCommand({
       const stamps: number[][] = [];
       await Promise.all(Array.from({ length: batch }, (_, r) => {
         const at: number[] = stamps[r] = [];
-        return engine.generate({ ids: ids(r, past) }, {
-          maxTokens: steps + r,
-          onToken: (e) => at.push(e.at),
-        });
+        const maxTokens = 1 + steps + (batch - 1 - r) * Math.ceil(past / chunk); // all end at about one step
+        return engine.generate({ ids: ids(r, past) }, { maxTokens, onToken: (e) => at.push(e.at) });
       }));
       const from = Math.max(...stamps.map((s) => s[0])), to = Math.min(...stamps.map((s) => s.at(-1)!));
       const tokens = stamps.flat().filter((at) => at > from && at <= to).length;
