@@ -15,18 +15,10 @@ import {
   writeFolder,
 } from "./testing/write_checkpoint.ts";
 import { validateCheckpoint } from "./validate.ts";
+import { inTemp } from "../std/test_support.ts";
 
 const TENSORS = smallLlamaTensors();
 const QUERY = "model.layers.1.self_attn.q_proj.weight";
-
-async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await run(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 async function withCheckpoint(path: string, run: (checkpoint: Checkpoint) => Promise<void>): Promise<void> {
   const checkpoint = await openCheckpoint(path);

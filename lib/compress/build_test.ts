@@ -14,7 +14,8 @@ import { BadInput } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
 import { buildVariant, type VariantReport } from "./build.ts";
 import { ensureVariant } from "./cache.ts";
-import { inTemp, listDir } from "./testing/in_temp.ts";
+import { inTemp } from "../std/test_support.ts";
+import { listDir } from "./testing/list_dir.ts";
 import type { VariantName } from "./variant.ts";
 
 const TENSORS = smallLlamaTensors();

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
 import { BadInput } from "../std/errors.ts";
 import { type EnsureOptions, ensureVariant, listCache, removeFromCache } from "./cache.ts";
-import { inTemp, listDir } from "./testing/in_temp.ts";
+import { inTemp } from "../std/test_support.ts";
+import { listDir } from "./testing/list_dir.ts";
 
 const TENSORS = smallLlamaTensors();
 

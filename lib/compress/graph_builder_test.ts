@@ -8,9 +8,8 @@ import { referenceLogits } from "../checkpoint/testing/reference_forward.ts";
 import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
 import { OrtRunner } from "../engine/ort_runner.ts";
 import { argmax } from "../engine/sampling.ts";
-import { sharedTest } from "../std/test_support.ts";
+import { inTemp, sharedTest } from "../std/test_support.ts";
 import { buildVariant } from "./build.ts";
-import { inTemp } from "./testing/in_temp.ts";
 import type { VariantName } from "./variant.ts";
 
 interface Nearness {

@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { openCheckpoint } from "../checkpoint/open.ts";
 import { TINY_MODELS } from "../checkpoint/testing/golden.ts";
 import { pythonVenv, runPython } from "../std/test_python.ts";
-import { needsTest, SHARED } from "../std/test_support.ts";
+import { inTemp, needsTest, SHARED } from "../std/test_support.ts";
 import { buildVariant } from "./build.ts";
-import { inTemp } from "./testing/in_temp.ts";
 
 const CHECK = `
 import onnx, sys

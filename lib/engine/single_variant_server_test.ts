@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TINY, TINY_TEMPLATE, tinyTokenizerFiles } from "../checkpoint/testing/tiny_tokenizer.ts";
-import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
-import { inTemp } from "../compress/testing/in_temp.ts";
+import { writeTinyChatModel } from "../checkpoint/testing/tiny_chat_model.ts";
 import { BadInput } from "../std/errors.ts";
 import { setQuiet } from "../std/progress.ts";
+import { inTemp } from "../std/test_support.ts";
 import { answerMetrics, SingleVariantServer } from "./single_variant_server.ts";
 
 /** A folder of a random chat model whose tokenizer spells every text. */
@@ -12,11 +11,7 @@ async function withChatModel(run: (model: string, cacheDir: string) => Promise<v
   setQuiet(true);
   await inTemp(async (dir) => {
     const model = join(dir, "model");
-    const config = { ...SMALL_LLAMA, vocab_size: 272, hidden_size: 32, head_dim: 16, eos_token_id: TINY.end };
-    await writeFolder(model, config, smallLlamaTensors(config));
-    const files = tinyTokenizerFiles(TINY_TEMPLATE);
-    await Deno.writeTextFile(join(model, "tokenizer.json"), JSON.stringify(files.tokenizer));
-    await Deno.writeTextFile(join(model, "tokenizer_config.json"), JSON.stringify(files.config));
+    await writeTinyChatModel(model, 64);
     await run(model, join(dir, "cache"));
   });
   setQuiet(false);

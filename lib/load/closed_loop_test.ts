@@ -6,17 +6,9 @@ import { createRandom } from "../math/mod.ts";
 import { ClosedLoopLoadGenerator, type ClosedLoopOptions } from "./closed_loop.ts";
 import { readRequestRecords } from "./request_log.ts";
 import { answer, examples, ManualTarget, settle } from "./test_target.ts";
+import { inTemp } from "../std/test_support.ts";
 
 const quiet = { onProgress: () => {} };
-
-async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await run(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 Deno.test("run() keeps exactly maxConcurrency in flight while work lasts, failures included", async () => {
   const target = new ManualTarget();

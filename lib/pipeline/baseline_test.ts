@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TINY_TEMPLATE, tinyTokenizerFiles } from "../checkpoint/testing/tiny_tokenizer.ts";
-import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
+import { writeTinyChatModel } from "../checkpoint/testing/tiny_chat_model.ts";
 import { DataPreprocessor } from "../data/mod.ts";
 import { SampleSource } from "../data/raw_source.ts";
 import { readPredictions } from "../eval/mod.ts";
@@ -12,15 +11,6 @@ import { setQuiet } from "../std/progress.ts";
 import { ROOT } from "../std/test_support.ts";
 import { type BaselineSettings, runBaseline } from "./baseline.ts";
 import { runStudy } from "./study.ts";
-
-const CONFIG = {
-  ...SMALL_LLAMA,
-  vocab_size: 265,
-  hidden_size: 32,
-  head_dim: 16,
-  max_position_embeddings: 2048,
-  eos_token_id: 263,
-}; // deno-fmt-ignore-line
 
 const SETTINGS: Omit<BaselineSettings, "model"> = {
   preset: "test",
@@ -59,10 +49,7 @@ async function inLab(
   setQuiet(true);
   try {
     const model = join(dir, "model");
-    await writeFolder(model, CONFIG, smallLlamaTensors(CONFIG));
-    const { tokenizer, config } = tinyTokenizerFiles(TINY_TEMPLATE);
-    await Deno.writeTextFile(join(model, "tokenizer.json"), JSON.stringify(tokenizer));
-    await Deno.writeTextFile(join(model, "tokenizer_config.json"), JSON.stringify(config));
+    await writeTinyChatModel(model);
     const dataDir = join(dir, "data");
     await new DataPreprocessor({
       source: new SampleSource(join(ROOT, "data", "sample")),

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
 import { openRunFolder, saveRun } from "./run_folder.ts";
-
-async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await run(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { inTemp } from "../std/test_support.ts";
 
 Deno.test("openRunFolder() renames a folder that holds results to the next free number", () =>
   inTemp(async (temp) => {

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TINY_TEMPLATE, tinyTokenizerFiles } from "../checkpoint/testing/tiny_tokenizer.ts";
-import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testing/write_checkpoint.ts";
+import { writeTinyChatModel } from "../checkpoint/testing/tiny_chat_model.ts";
 import { ensureVariant } from "../compress/cache.ts";
 import { BadInput } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
 import { setQuiet } from "../std/progress.ts";
 import type { Example } from "../types/mod.ts";
 import { judgeVariants, sourceNote } from "./variant_quality.ts";
-
-const CONFIG = { ...SMALL_LLAMA, vocab_size: 265, max_position_embeddings: 1024, eos_token_id: 263 };
 
 const TEST: Example[] = Array.from({ length: 8 }, (_, i) => ({
   id: `t-${i}`,
@@ -29,10 +26,7 @@ async function inLab(run: (options: { model: string; cacheDir: string }) => Prom
   setQuiet(true);
   try {
     const model = join(dir, "model");
-    await writeFolder(model, CONFIG, smallLlamaTensors(CONFIG));
-    const { tokenizer, config } = tinyTokenizerFiles(TINY_TEMPLATE);
-    await Deno.writeTextFile(join(model, "tokenizer.json"), JSON.stringify(tokenizer));
-    await Deno.writeTextFile(join(model, "tokenizer_config.json"), JSON.stringify(config));
+    await writeTinyChatModel(model);
     await run({ model, cacheDir: join(dir, "cache") });
   } finally {
     setQuiet(false);

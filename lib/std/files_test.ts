@@ -3,15 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { BadInput } from "./errors.ts";
 import { exists, readJson, readJsonl, sha256File, writeAtomic, writeJsonl } from "./files.ts";
-
-async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await run(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { inTemp } from "./test_support.ts";
 
 Deno.test("writeAtomic() leaves the old file and no other when the write fails", () =>
   inTemp(async (dir) => {

@@ -33,3 +33,13 @@ export function needsTest(
   if (lacking !== null) console.log(`skipped: ${name}: ${lacking}`);
   Deno.test({ name, ignore: lacking !== null, fn: run });
 }
+
+/** Runs a test in a folder that goes away. */
+export async function inTemp(run: (dir: string) => void | Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await run(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}

@@ -1,12 +1,4 @@
-/** Runs a test in a folder that goes away. */
-export async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await run(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+/** For tests: what a folder holds. */
 
 /** Names of the files and folders in a folder, sorted; none where it is absent. */
 export async function listDir(path: string): Promise<string[]> {
