@@ -29,7 +29,7 @@ export interface BuildOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** `report.json`: what the rounding cost, matrix by matrix. */
+/** `report.json`: what the rounding cost, matrix by matrix; `compress --report` adds `quality`, the cost in answers. */
 export interface VariantReport {
   rounding: Rounding;
   bytes: number;
