@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chooseQuestions } from "./choose_questions.ts";
-import { mmluExample } from "./test_target.ts";
+import { mmluExample } from "./testing/target.ts";
 
 /** 60 of law, 30 of anatomy, 10 of physics; half of each easy, half hard. */
 const examples = ([["law", 60], ["anatomy", 30], ["physics", 10]] as const).flatMap(([subject, count]) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { pairedDifference } from "../math/mod.ts";
 import { BadInput } from "../std/errors.ts";
 import { comparePredictions } from "./compare.ts";
-import { gsm8kExample, letters, predict } from "./test_target.ts";
+import { gsm8kExample, letters, predict } from "./testing/target.ts";
 
 Deno.test("comparePredictions() pairs by question, and tells flips from changes between wrong answers", () => {
   const first = letters("law", "BBAAC"), second = letters("law", "BABDC").toReversed();

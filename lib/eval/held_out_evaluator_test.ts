@@ -4,7 +4,7 @@ import { BadInput } from "../std/errors.ts";
 import type { PromptInput } from "../types/mod.ts";
 import { type EvaluatorOptions, HeldOutEvaluator } from "./held_out_evaluator.ts";
 import { readPredictions } from "./predictions.ts";
-import { generation, gsm8kExample, mmluExample, ScoringTarget, ScriptedTarget } from "./test_target.ts";
+import { generation, gsm8kExample, mmluExample, ScoringTarget, ScriptedTarget } from "./testing/target.ts";
 
 const quiet: EvaluatorOptions = { onProgress: () => {}, mmluMethod: "generate" };
 

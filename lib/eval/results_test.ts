@@ -3,7 +3,7 @@ import { wilson } from "../math/mod.ts";
 import { judgeError } from "./questions.ts";
 import { accuracyReport } from "./report_text.ts";
 import { type EvaluationSettings, summarizePredictions } from "./results.ts";
-import { gsm8kExample, letters, mmluExample, predict, question } from "./test_target.ts";
+import { gsm8kExample, letters, mmluExample, predict, question } from "./testing/target.ts";
 
 const settings: EvaluationSettings = {
   method: { mmlu: "generate", gsm8k: "generate" },

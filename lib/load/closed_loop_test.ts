@@ -5,7 +5,7 @@ import { readJsonl } from "../std/files.ts";
 import { createRandom } from "../math/mod.ts";
 import { ClosedLoopLoadGenerator, type ClosedLoopOptions } from "./closed_loop.ts";
 import { readRequestRecords } from "./request_log.ts";
-import { answer, examples, ManualTarget, settle } from "./test_target.ts";
+import { answer, examples, ManualTarget, settle } from "./testing/target.ts";
 import { inTemp } from "../std/test_support.ts";
 
 const quiet = { onProgress: () => {} };
@@ -383,7 +383,7 @@ Deno.test("run() keeps what was finished when the process is killed, and resumes
     await Deno.writeTextFile(
       script,
       `import { ClosedLoopLoadGenerator } from ${JSON.stringify(import.meta.resolve("./closed_loop.ts"))};
-       import { answer, examples } from ${JSON.stringify(import.meta.resolve("./test_target.ts"))};
+       import { answer, examples } from ${JSON.stringify(import.meta.resolve("./testing/target.ts"))};
        let sent = 0;
        await new ClosedLoopLoadGenerator({
          infer: () => sent++ < 6 ? Promise.resolve(answer(performance.now())) : new Promise(() => {}),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ClosedLoopLoadGenerator } from "./closed_loop.ts";
 import { readRequestRecords } from "./request_log.ts";
-import { answer, examples } from "./test_target.ts";
+import { answer, examples } from "./testing/target.ts";
 
 Deno.test("run() stops at a full disk, aborts what is in flight, and can be resumed", async () => {
   const dir = await Deno.makeTempDir();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { findChromium } from "../std/test_browser.ts";
 import { needsTest } from "../std/test_support.ts";
 import { writeHtmlReport } from "./html_report.ts";
-import { writeTestRun } from "./test_run.ts";
+import { writeTestRun } from "./testing/run.ts";
 
 const CHROMIUM = findChromium();
 

@@ -6,7 +6,7 @@ import { chartsOf, ecdfPoints } from "./charts.ts";
 import { writeHtmlReport } from "./html_report.ts";
 import { readRun } from "./run_documents.ts";
 import { renderSvg } from "./svg.ts";
-import { type TestRun, writeTestRun } from "./test_run.ts";
+import { type TestRun, writeTestRun } from "./testing/run.ts";
 
 async function inRun(options: TestRun, run: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir();

@@ -1,6 +1,6 @@
 /** For tests alone: examples, and a target whose answers end when the test says so. */
-import type { Example, Generation } from "../types/mod.ts";
-import type { Infer } from "./level.ts";
+import type { Example, Generation } from "../../types/mod.ts";
+import type { Infer } from "../level.ts";
 
 export function examples(count: number): Example[] {
   return Array.from({ length: count }, (_, i) => ({

@@ -1,8 +1,8 @@
 /** For tests alone: questions, and targets that answer from a script. */
-import { LETTERS } from "../prompts/mod.ts";
-import type { Example, GenerateOptions, Generation, InferenceTarget, PromptInput } from "../types/mod.ts";
-import type { Prediction } from "./predictions.ts";
-import { buildQuestion, judgeText, type Question } from "./questions.ts";
+import { LETTERS } from "../../prompts/mod.ts";
+import type { Example, GenerateOptions, Generation, InferenceTarget, PromptInput } from "../../types/mod.ts";
+import type { Prediction } from "../predictions.ts";
+import { buildQuestion, judgeText, type Question } from "../questions.ts";
 
 export function mmluExample(index: number, subject = "anatomy", answer = "B"): Example {
   const choices = ["Venus", "Mercury", "Mars", "Earth"];

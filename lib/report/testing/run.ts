@@ -1,9 +1,9 @@
 /** For tests alone: a run folder with made-up requests, in the shape that the baseline leaves. */
 import { join } from "node:path";
-import { createRandom, wilson } from "../math/mod.ts";
-import { MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
-import { writeJson, writeJsonl } from "../std/files.ts";
-import { type RequestRecord, toRecord } from "../types/mod.ts";
+import { createRandom, wilson } from "../../math/mod.ts";
+import { MetricsCalculator, summarizeLevel } from "../../metrics/mod.ts";
+import { writeJson, writeJsonl } from "../../std/files.ts";
+import { type RequestRecord, toRecord } from "../../types/mod.ts";
 
 export interface TestRun {
   concurrencies?: number[];
