@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { summarizePredictions } from "../eval/mod.ts";
 import type { Prediction } from "../eval/mod.ts";
-import { gsm8kExample, letters, predict } from "../eval/test_target.ts";
+import { gsm8kExample, letters, predict } from "../eval/testing/target.ts";
 import { MetricsCalculator } from "../metrics/mod.ts";
 import { BadInput } from "../std/errors.ts";
 import { readJson, writeJson, writeJsonl } from "../std/files.ts";
