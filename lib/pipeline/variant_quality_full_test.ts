@@ -1,4 +1,4 @@
-/** The promises of issue "Variants" on real models: what is lost to base, over the project's own questions. */
+/** What is promised of the variants, on real models: what is lost to base, over the project's own questions. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ensureVariant } from "../compress/cache.ts";
