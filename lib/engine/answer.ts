@@ -22,6 +22,7 @@ export class Answer {
   /** Whether the last token is an end token. */
   ended = false;
   readonly logprobs: NonNullable<Generation["logprobs"]> = [];
+  readonly promptLogprobs: NonNullable<Generation["promptLogprobs"]> = [null];
   readonly #options: AnswerOptions;
   readonly #maxTokens: number;
   readonly #ends: ReadonlySet<number>;
@@ -41,12 +42,14 @@ export class Answer {
 
   /** Takes the logits after the last token, float32 [vocab], and gives the next token's id. */
   accept(logits: Float32Array): number {
-    const { now, logprobs, onToken } = this.#options;
-    const tokenId = this.#sample(logits);
+    const { now, logprobs, onToken, minTokens = 0 } = this.#options;
+    const mayEnd = this.tokenIds.length >= minTokens;
+    const tokenId = mayEnd ? this.#sample(logits) : this.#sampleOnward(logits);
     const index = this.tokenIds.push(tokenId) - 1;
     this.ended = this.#ends.has(tokenId);
 
-    let text = this.ended ? "" : this.#stops.push(this.#decoder?.push(tokenId) ?? "");
+    let text = this.ended ? "" : this.#decoder?.push(tokenId) ?? "";
+    if (mayEnd) text = this.#stops.push(text);
     if (this.ended || this.#stops.stopped) this.finishReason = "stop";
     else if (this.tokenIds.length === this.#maxTokens) this.finishReason = "length";
     if (this.finishReason !== null && !this.#stops.stopped) {
@@ -57,6 +60,7 @@ export class Answer {
     this.text += text;
 
     const event: TokenEvent = { tokenId, text, index, at: now() };
+    if (this.finishReason !== null) event.finishReason = this.finishReason;
     this.firstTokenAt ??= event.at;
     if (!this.ended || index === 0) this.lastTokenAt = event.at; // an end token is no content
     if (logprobs !== undefined) {
@@ -67,5 +71,23 @@ export class Answer {
     }
     onToken?.(event);
     return tokenId;
+  }
+
+  /** Takes the logits, float32 [vocab], in whose place the prompt has a token. */
+  acceptPrompt(logits: Float32Array, tokenId: number): void {
+    const total = logSumExp(logits);
+    const top = topLogprobs(logits, this.#options.promptLogprobs!, total);
+    this.promptLogprobs.push({ logprob: logits[tokenId] - total, top });
+  }
+
+  /** Chooses a token that does not end the answer. */
+  #sampleOnward(logits: Float32Array): number {
+    const ends = [...this.#ends], kept = ends.map((id) => logits[id]);
+    for (const id of ends) logits[id] = -Infinity;
+    try {
+      return this.#sample(logits);
+    } finally {
+      ends.forEach((id, i) => logits[id] = kept[i]);
+    }
   }
 }

@@ -72,8 +72,9 @@ export class Engine implements InferenceTarget, AsyncDisposable {
       room: this.#runner.context - ids.length + 1,
       now: this.#now,
     });
-    await this.#batcher.run(this.#answer(ids, answer), options.signal);
-    const { text, tokenIds, admittedAt, firstTokenAt, lastTokenAt, logprobs } = answer;
+    const scorePrompt = options.promptLogprobs !== undefined;
+    await this.#batcher.run(this.#answer(ids, answer, scorePrompt), options.signal);
+    const { text, tokenIds, admittedAt, firstTokenAt, lastTokenAt, logprobs, promptLogprobs } = answer;
     return {
       text,
       tokenIds,
@@ -88,6 +89,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
       lastTokenAt,
       doneAt: this.#now(),
       ...(options.logprobs === undefined ? {} : { logprobs }),
+      ...(options.promptLogprobs === undefined ? {} : { promptLogprobs }),
     };
   }
 
@@ -184,9 +186,25 @@ export class Engine implements InferenceTarget, AsyncDisposable {
     return logits;
   }
 
-  *#answer(ids: readonly number[], answer: Answer): Job<void> {
+  /** Steps over the prompt with the logits of all its positions, a chunk's at a time; gives those of the last. */
+  *#scorePrompt(ids: readonly number[], answer: Answer): Generator<Step, Float32Array, Float32Array> {
+    const { chunk, vocabSize } = this.#runner;
+    let row!: Float32Array;
+    for (const [start, end] of chunkBounds(0, ids.length, chunk)) {
+      const logits = yield { kind: "prefill", ids: ids.slice(start, end), start, rows: [0, end - start] };
+      for (let at = start; at < end; at++) {
+        row = logits.subarray((at - start) * vocabSize, (at - start + 1) * vocabSize);
+        if (at + 1 < ids.length) answer.acceptPrompt(row, ids[at + 1]);
+      }
+    }
+    return row;
+  }
+
+  *#answer(ids: readonly number[], answer: Answer, scorePrompt: boolean): Job<void> {
     answer.admittedAt = this.#now();
-    let logits = yield* this.#prefill(ids, 0, ids.length, "last");
+    let logits = scorePrompt
+      ? yield* this.#scorePrompt(ids, answer)
+      : yield* this.#prefill(ids, 0, ids.length, "last");
     const step: DecodeStep = { kind: "decode", tokenId: 0, position: ids.length };
     for (;; step.position++) {
       step.tokenId = answer.accept(logits);

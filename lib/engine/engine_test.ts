@@ -35,7 +35,7 @@ Deno.test("generate() streams tokens with their text and stamps, and counts the 
   assert.deepEqual(events, [
     { tokenId: id("a"), text: "a", index: 0, at: 1 },
     { tokenId: id("b"), text: "b", index: 1, at: 11 },
-    { tokenId: END, text: "", index: 2, at: 21 },
+    { tokenId: END, text: "", index: 2, at: 21, finishReason: "stop" },
   ]);
   assert.deepEqual(result, {
     text: "ab",
@@ -96,6 +96,40 @@ Deno.test("generate() gives log-probabilities where they are asked for", async (
   assert.ok(Math.abs(logprobs![0].logprob - (8 - total)) < 1e-9);
   await engine.close();
 });
+
+Deno.test("generate() ends at no end token and no stop string before minTokens", async () => {
+  const { engine } = speaking(["a", "<end>", "b", "St", "op"]);
+  const logprobs = 0;
+  const held = await engine.generate("?", { maxTokens: 9, minTokens: 2, logprobs });
+  // "?" is the likeliest token that does not end the answer; the model's own probabilities are told.
+  assert.deepEqual([held.text, held.finishReason, held.outputTokens], ["a?bStopa", "stop", 7]);
+  assert.ok(held.logprobs![1].logprob < held.logprobs![0].logprob - 7);
+  const unstopped = await engine.generate("?", { maxTokens: 4, minTokens: 2, stop: ["a", "b"] });
+  assert.deepEqual([unstopped.text, unstopped.finishReason], ["a?", "stop"]);
+  await engine.close();
+});
+
+for (const length of [1, 8, 9, 20]) {
+  Deno.test(`generate() gives the log-probabilities of a prompt of ${length} tokens, and the same answer`, async () => {
+    const runner = new ToyRunner({ vocabSize: PIECES.length, chunk: 8 });
+    const tokenizer = createToyTokenizer(PIECES);
+    await using engine = new Engine({ name: "toy", runner, tokenizer, eosTokenIds: [] });
+    const ids = Array.from({ length }, (_, i) => 1 + i % 9);
+    const plain = await engine.generate({ ids }, { maxTokens: 3 });
+    runner.log.length = 0;
+    const scored = await engine.generate({ ids }, { maxTokens: 3, promptLogprobs: 2 });
+    assert.deepEqual(scored.tokenIds, plain.tokenIds);
+    assert.equal(runner.log.filter((run) => run.startsWith("prefill")).length, length > 9 ? 3 : 1);
+    assert.equal(scored.promptLogprobs!.length, length);
+    assert.equal(scored.promptLogprobs![0], null);
+    scored.promptLogprobs!.slice(1).forEach((scored, i) => {
+      const prefix = ids.slice(0, i + 1);
+      assert.ok(Math.abs(scored!.logprob - toyLogprob(prefix, ids[i + 1]).logprob) < 1e-6);
+      assert.deepEqual(scored!.top.length, 2);
+      assert.equal(scored!.top[0][0], hashNext(prefix, PIECES.length));
+    });
+  });
+}
 
 Deno.test("generate() draws the same tokens under a seed, alone and among others", async () => {
   const engine = new Engine({

@@ -7,15 +7,19 @@ import type { SamplingOptions } from "../types/mod.ts";
 
 /** @throws {RangeError} where an option is out of its range. */
 export function checkSampling(options: SamplingOptions): void {
-  const { maxTokens, temperature = 0, topP = 1, topK = 0, seed = 0, stop = [], logprobs = 0 } = options;
+  const { maxTokens, temperature = 0, topP = 1, topK = 0, seed = 0, stop = [] } = options;
+  const { minTokens = 0, logprobs = 0, promptLogprobs = 0 } = options;
+  const isCount = (value: number) => Number.isInteger(value) && value >= 0;
   const rules: [name: string, value: unknown, ok: boolean, rule: string][] = [
     ["maxTokens", maxTokens, Number.isInteger(maxTokens) && maxTokens >= 1, "a whole number of at least 1"],
     ["temperature", temperature, temperature >= 0 && temperature < Infinity, "a number of at least 0"],
     ["topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1"],
-    ["topK", topK, Number.isInteger(topK) && topK >= 0, "a whole number of at least 0"],
+    ["topK", topK, isCount(topK), "a whole number of at least 0"],
     ["seed", seed, Number.isSafeInteger(seed), "a whole number below 2^53"],
     ["stop", stop, !stop.includes(""), "strings that are not empty"],
-    ["logprobs", logprobs, Number.isInteger(logprobs) && logprobs >= 0, "a whole number of at least 0"],
+    ["minTokens", minTokens, isCount(minTokens), "a whole number of at least 0"],
+    ["logprobs", logprobs, isCount(logprobs), "a whole number of at least 0"],
+    ["promptLogprobs", promptLogprobs, isCount(promptLogprobs), "a whole number of at least 0"],
   ];
   for (const [name, value, ok, rule] of rules) {
     if (!ok) {

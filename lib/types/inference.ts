@@ -19,8 +19,18 @@ export interface SamplingOptions {
   /** Token ids that end the answer besides the model's own. */
   stopTokens?: readonly number[];
   ignoreEos?: boolean;
+  /** Output tokens before which nothing but maxTokens ends the answer (default 0). */
+  minTokens?: number;
   /** How many of the likeliest tokens' log-probabilities come with each token (undefined: none, 0: the chosen one's). */
   logprobs?: number;
+  /** The same for the prompt's tokens, from the one pass over the prompt. */
+  promptLogprobs?: number;
+}
+
+/** A token's natural log-probability under the model (before temperature), and the likeliest tokens' in its place. */
+export interface TokenLogprob {
+  logprob: number;
+  top: [tokenId: number, logprob: number][];
 }
 
 /** One output token, as it is made. */
@@ -35,6 +45,8 @@ export interface TokenEvent {
   /** Natural log-probability under the model (before temperature), where asked for. */
   logprob?: number;
   topLogprobs?: [tokenId: number, logprob: number][];
+  /** Of the last token. */
+  finishReason?: FinishReason;
 }
 
 export interface GenerateOptions extends SamplingOptions {
@@ -67,7 +79,9 @@ export interface Generation {
   lastTokenAt: number | null;
   doneAt: number;
   /** Per output token, where `logprobs` was asked for. */
-  logprobs?: { logprob: number; top: [tokenId: number, logprob: number][] }[];
+  logprobs?: TokenLogprob[];
+  /** Per prompt token, where `promptLogprobs` was asked for; nothing precedes the first. */
+  promptLogprobs?: (TokenLogprob | null)[];
 }
 
 /** Natural log-likelihood of one continuation after a prompt. */
