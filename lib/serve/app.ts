@@ -1,0 +1,247 @@
+/**
+ * An OpenAI-compatible server over engines: chat and plain completions, whole or as a stream, and what vLLM's
+ * server has beside them (`/health`, `/tokenize`, `/detokenize`, `/metrics`).
+ *
+ * @see https://platform.openai.com/docs/api-reference
+ * @see https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import * as v from "valibot";
+import type { Engine } from "../engine/engine.ts";
+import { BadInput, messageOf } from "../std/errors.ts";
+import { answerStreamed, answerWhole, type Model, type OnError, type ServedModel } from "./answer.ts";
+import { ApiError, errorResponse } from "./api_error.ts";
+import { CHAT, MESSAGE } from "./chat.ts";
+import { COMPLETIONS } from "./completions.ts";
+import type { Endpoint, Question } from "./endpoint.ts";
+import { type Ask, flag, readBody } from "./fields.ts";
+import { metricsText, ModelMetrics } from "./metrics.ts";
+import { TokenTexts } from "./token_texts.ts";
+
+export interface AppOptions {
+  /** The first answers requests that name none. */
+  models: readonly ServedModel[];
+  /** Requests that may wait for a KV slot, over all models. */
+  maxQueue: number;
+  /** Most bytes of a body (default 4 MiB). */
+  maxBodyBytes?: number;
+  /** What `Authorization: Bearer` must hold, except for `/health` and `/metrics` (default: nothing). */
+  apiKey?: string;
+  /** Takes errors that are not the client's (default: stderr). */
+  onError?: OnError;
+}
+
+type Env = { Variables: { requestId: string } };
+
+const TOKENIZE = v.object({
+  model: v.nullish(v.string()),
+  prompt: v.nullish(v.string()),
+  messages: v.nullish(v.pipe(v.array(MESSAGE), v.nonEmpty())),
+  add_special_tokens: v.nullish(v.boolean(), true),
+  return_token_strs: flag,
+});
+const DETOKENIZE = v.object({
+  model: v.nullish(v.string()),
+  tokens: v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+});
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest();
+
+/**
+ * Makes the server's request handler, `app.fetch`.
+ * @throws {BadInput} where a model has no tokenizer.
+ */
+export function createApp(options: AppOptions): Hono<Env> {
+  const { maxQueue, maxBodyBytes = 4 * 2 ** 20, apiKey } = options;
+  const onError = options.onError ?? ((thrown, id) => console.error(`request ${id}: ${messageOf(thrown)}`));
+  const createdAt = Math.floor(Date.now() / 1000);
+  const models = new Map(options.models.map(({ id, engine }): [string, Model] => {
+    const { tokenizer } = engine;
+    if (tokenizer === null) throw new BadInput(`Cannot serve ${id} as it must have a tokenizer: it has none`);
+    return [id, { id, engine, tokenizer, texts: new TokenTexts(tokenizer), metrics: new ModelMetrics() }];
+  }));
+
+  const modelOf = (id: string | null | undefined): Model => {
+    const model = id === null || id === undefined ? [...models.values()][0] : models.get(id);
+    if (model === undefined) {
+      throw new ApiError(
+        404,
+        `Cannot use model ${JSON.stringify(id)} as it must be one of ${[...models.keys()].join(", ")}`,
+        { param: "model", code: "model_not_found" },
+      );
+    }
+    return model;
+  };
+  const describe = ({ id, engine }: Model) => ({
+    id,
+    object: "model",
+    created: createdAt,
+    owned_by: "slolab",
+    root: id,
+    parent: null,
+    max_model_len: engine.stats.context,
+  });
+
+  /** Refuses a request that would have to wait where as many as may are waiting. */
+  const admit = ({ id, engine, metrics }: Model): void => {
+    const over = (e: Engine) => e.stats.queued + e.stats.running - e.stats.slots;
+    if (over(engine) < 0) return;
+    const waiting = [...models.values()].reduce((sum, m) => sum + Math.max(0, over(m.engine)), 0);
+    if (waiting < maxQueue) return;
+    metrics.refused++;
+    // Until those that are before it have been answered.
+    const seconds = Math.max(1, Math.ceil(metrics.meanSeconds * (waiting + 1) / engine.stats.slots));
+    throw new ApiError(
+      429,
+      `Cannot queue a request for ${id} as at most ${maxQueue} may wait: ${waiting} do`,
+      { code: "queue_full", headers: { "retry-after": String(seconds) } },
+    );
+  };
+
+  const answer = (endpoint: Endpoint) => async (c: Context<Env>) => {
+    const ask = endpoint.read(await readJson(c));
+    const model = modelOf(ask.model);
+    const requestId = c.get("requestId");
+    const questions = ask.prompts.map((prompt, index): Question => ({
+      index,
+      ids: promptIds(model, prompt),
+      ask,
+      texts: model.texts,
+    }));
+    admit(model);
+    const { signal } = c.req.raw;
+    const exchange = { endpoint, model, ask, questions, requestId, signal, onError };
+    return await (ask.stream ? answerStreamed(exchange) : answerWhole(exchange));
+  };
+
+  const app = new Hono<Env>();
+  app.onError((thrown, c) => {
+    if (thrown instanceof ApiError) return errorResponse(thrown);
+    onError(thrown, c.get("requestId"));
+    return errorResponse(new ApiError(500, messageOf(thrown)));
+  });
+  app.notFound((c) =>
+    errorResponse(new ApiError(404, `Cannot answer as the path must be known: it is ${c.req.path}`))
+  );
+  app.use(async (c, next) => {
+    const requestId = c.req.header("x-request-id") ?? crypto.randomUUID();
+    c.set("requestId", requestId);
+    await next();
+    c.res.headers.set("x-request-id", requestId);
+  });
+  app.use(methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c, methods) =>
+      errorResponse(
+        new ApiError(405, `Cannot ${c.req.method} ${c.req.path} as it must be ${methods.join(" or ")}`, {
+          headers: { allow: methods.join(", ") },
+        }),
+      ),
+  }));
+  app.get("/health", (c) => c.body(null));
+  app.get("/metrics", () => {
+    const served = [...models.values()].map(({ id, engine, metrics }) => ({
+      id,
+      stats: engine.stats,
+      metrics,
+    }));
+    return new Response(metricsText(served), {
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    });
+  });
+  if (apiKey !== undefined) {
+    const expected = sha256(`Bearer ${apiKey}`);
+    app.use(async (c, next) => {
+      if (!timingSafeEqual(sha256(c.req.header("authorization") ?? ""), expected)) {
+        throw new ApiError(
+          401,
+          "Cannot answer as the request must have the API key: it has another or none",
+          {
+            code: "invalid_api_key",
+            headers: { "www-authenticate": "Bearer" },
+          },
+        );
+      }
+      await next();
+    });
+  }
+  app.use(bodyLimit({
+    maxSize: maxBodyBytes,
+    onError: () =>
+      errorResponse(new ApiError(413, `Cannot read a body as it must be within ${maxBodyBytes} bytes`)),
+  }));
+  app.get("/v1/models", (c) => c.json({ object: "list", data: [...models.values()].map(describe) }));
+  app.get("/v1/models/:id{.+}", (c) => c.json(describe(modelOf(c.req.param("id")))));
+  app.post("/v1/chat/completions", answer(CHAT));
+  app.post("/v1/completions", answer(COMPLETIONS));
+  app.post("/tokenize", async (c) => {
+    const body = readBody(TOKENIZE, await readJson(c));
+    const { tokenizer, engine, texts } = modelOf(body.model);
+    if ((body.prompt ?? body.messages ?? undefined) === undefined) {
+      throw new ApiError(400, "Cannot tokenize as prompt or messages must be given: neither is", {
+        param: "prompt",
+      });
+    }
+    const tokens = body.messages
+      ? tokenizer.promptIds({ messages: body.messages })
+      : tokenizer.encode(body.prompt!, { addSpecialTokens: body.add_special_tokens });
+    return c.json({
+      count: tokens.length,
+      max_model_len: engine.stats.context,
+      tokens,
+      token_strs: body.return_token_strs ? tokens.map((id) => texts.of(id)) : null,
+    });
+  });
+  app.post("/detokenize", async (c) => {
+    const { model, tokens } = readBody(DETOKENIZE, await readJson(c));
+    return c.json({ prompt: modelOf(model).texts.join(tokens) });
+  });
+  return app;
+}
+
+/** @throws {ApiError} 400 where the body is no JSON. */
+async function readJson(c: Context): Promise<unknown> {
+  try {
+    return await c.req.json();
+  } catch (thrown) {
+    throw new ApiError(400, `Cannot read the body as it must be JSON: ${messageOf(thrown)}`);
+  }
+}
+
+/**
+ * Token ids of a prompt.
+ * @throws {ApiError} 400 where the model cannot take it.
+ */
+function promptIds({ tokenizer, engine }: Model, prompt: Ask["prompts"][number]): readonly number[] {
+  const param = "messages" in prompt ? "messages" : "prompt";
+  const { context } = engine.stats;
+  let ids: readonly number[];
+  try {
+    ids = tokenizer.promptIds(prompt);
+  } catch (thrown) {
+    if (thrown instanceof BadInput) throw new ApiError(400, thrown.message, { param });
+    throw thrown;
+  }
+  const unknown = ids.find((id) => id >= tokenizer.vocabSize);
+  if (unknown !== undefined) {
+    throw new ApiError(
+      400,
+      `Cannot use ${param} as token ids must be below ${tokenizer.vocabSize}: one is ${unknown}`,
+      { param },
+    );
+  }
+  if (ids.length === 0) {
+    throw new ApiError(400, `Cannot use ${param} as it must have a token: it is empty`, { param });
+  }
+  if (ids.length > context) {
+    throw new ApiError(
+      400,
+      `Cannot use ${param} as it must fit the context of ${context} tokens: it has ${ids.length}`,
+      { param, code: "context_length_exceeded" },
+    );
+  }
+  return ids;
+}
