@@ -5,12 +5,14 @@ const chat = (content: unknown = "a", more: Record<string, unknown> = {}) => ({
   model: "toy/med",
   messages: [{ role: "user", content }],
   max_tokens: 3,
+  temperature: 0,
   ...more,
 });
 const completion = (prompt: unknown = "a", more: Record<string, unknown> = {}) => ({
   model: "toy/med",
   prompt,
   max_tokens: 3,
+  temperature: 0,
   ...more,
 });
 
@@ -122,6 +124,7 @@ Deno.test("content parts are joined, developer speaks as system, null fields are
       max_completion_tokens: 2,
       max_tokens: null,
       temperature: null,
+      ignore_eos: true,
       stop: null,
       stream: null,
       stream_options: null,
@@ -141,7 +144,7 @@ Deno.test("sampling fields reach the engine", () =>
     const text = async (more: Record<string, unknown>) => {
       const { json } = await ask(
         "/v1/completions",
-        completion("a", { temperature: 0, max_tokens: 5, ...more }),
+        completion("a", { max_tokens: 5, ...more }),
       );
       return [json.choices[0].text, json.choices[0].finish_reason];
     };
