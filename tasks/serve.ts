@@ -4,6 +4,7 @@ import { DEFAULT_MODEL } from "slolab/checkpoint/catalogue.ts";
 import { VARIANTS } from "slolab/compress/variant.ts";
 import { DEVICES } from "slolab/engine/ort.ts";
 import { SingleVariantServer } from "slolab/engine/single_variant_server.ts";
+import type { ServedModel } from "slolab/serve/answer.ts";
 import { createApp } from "slolab/serve/app.ts";
 import { listen } from "slolab/serve/listen.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
@@ -60,7 +61,7 @@ await runCommand({
   async run({ model, variants, name, host, port, maxQueue, maxBodyMb, apiKey, ...options }) {
     const device = options.device as typeof DEVICES[number];
     await using loaded = new AsyncDisposableStack();
-    const models = [];
+    const models: ServedModel[] = [];
     for (const variant of new Set(variants as typeof VARIANTS[number][])) {
       const server = loaded.use(new SingleVariantServer({ ...options, model, variant, device }));
       const { engine } = await server.start();
@@ -70,7 +71,7 @@ await runCommand({
       models,
       maxQueue,
       maxBodyBytes: maxBodyMb * 2 ** 20,
-      apiKey: apiKey ?? Deno.env.get("SLOLAB_API_KEY"),
+      apiKey: (apiKey ?? Deno.env.get("SLOLAB_API_KEY")) || undefined,
     });
     await listen((request) => app.fetch(request), {
       hostname: host,
