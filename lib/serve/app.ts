@@ -39,7 +39,7 @@ type Env = { Variables: { requestId: string } };
 const TOKENIZE = v.object({
   model: v.nullish(v.string()),
   prompt: v.nullish(v.string()),
-  messages: v.nullish(v.pipe(v.array(MESSAGE), v.nonEmpty())),
+  messages: v.nullish(v.pipe(v.array(MESSAGE), v.minLength(1))),
   add_special_tokens: v.nullish(v.boolean(), true),
   return_token_strs: flag,
 });
@@ -47,6 +47,9 @@ const DETOKENIZE = v.object({
   model: v.nullish(v.string()),
   tokens: v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 });
+
+/** More characters a token than any prompt has: a longer text is refused before encoding it stops all else. */
+const TOKEN_CHARACTERS = 64;
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest();
 
@@ -218,6 +221,17 @@ async function readJson(c: Context): Promise<unknown> {
 function promptIds({ tokenizer, engine }: Model, prompt: Ask["prompts"][number]): readonly number[] {
   const param = "messages" in prompt ? "messages" : "prompt";
   const { context } = engine.stats;
+  const tooLong = (size: string) =>
+    new ApiError(400, `Cannot use ${param} as it must fit the context of ${context} tokens: it has ${size}`, {
+      param,
+      code: "context_length_exceeded",
+    });
+  const characters = "text" in prompt
+    ? prompt.text.length
+    : "messages" in prompt
+    ? prompt.messages.reduce((sum, { content }) => sum + content.length, 0)
+    : 0;
+  if (characters > context * TOKEN_CHARACTERS) throw tooLong(`${characters} characters`);
   let ids: readonly number[];
   try {
     ids = tokenizer.promptIds(prompt);
@@ -236,12 +250,6 @@ function promptIds({ tokenizer, engine }: Model, prompt: Ask["prompts"][number])
   if (ids.length === 0) {
     throw new ApiError(400, `Cannot use ${param} as it must have a token: it is empty`, { param });
   }
-  if (ids.length > context) {
-    throw new ApiError(
-      400,
-      `Cannot use ${param} as it must fit the context of ${context} tokens: it has ${ids.length}`,
-      { param, code: "context_length_exceeded" },
-    );
-  }
+  if (ids.length > context) throw tooLong(`${ids.length}`);
   return ids;
 }

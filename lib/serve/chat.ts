@@ -25,7 +25,7 @@ const nothing = v.nullish(v.pipe(v.array(v.unknown()), v.maxLength(0)));
 
 const BODY = v.object({
   ...COMMON_FIELDS,
-  messages: v.pipe(v.array(MESSAGE), v.nonEmpty()),
+  messages: v.pipe(v.array(MESSAGE), v.minLength(1)),
   max_completion_tokens: integer(1),
   max_tokens: integer(1),
   logprobs: flag,
@@ -35,10 +35,8 @@ const BODY = v.object({
   functions: nothing,
 });
 
-const delta = (index: number, content: string, logprobs: string, finishReason: string | null) =>
-  `{"index":${index},"delta":${content},"logprobs":${logprobs},"finish_reason":${
-    finishReason === null ? "null" : `"${finishReason}"`
-  }}`;
+const delta = (index: number, content: string, logprobs: string, finishReason: string) =>
+  `{"index":${index},"delta":${content},"logprobs":${logprobs},"finish_reason":${finishReason}}`;
 
 export const CHAT: Endpoint = {
   idPrefix: "chatcmpl",
@@ -72,9 +70,9 @@ export const CHAT: Endpoint = {
       }]))
       : "null";
     const content = `{"content":${JSON.stringify(event.text)}}`;
-    const chunk = delta(index, content, logprobs, event.finishReason ?? null);
+    const chunk = delta(index, content, logprobs, JSON.stringify(event.finishReason ?? null));
     return event.index > 0
       ? [chunk]
-      : [delta(index, '{"role":"assistant","content":""}', "null", null), chunk];
+      : [delta(index, '{"role":"assistant","content":""}', "null", "null"), chunk];
   },
 };

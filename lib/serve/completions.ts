@@ -20,7 +20,7 @@ const DEFAULT_TOKENS = 16;
 
 const IDS = v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
 const several = <T>(schema: v.GenericSchema<T>) =>
-  v.pipe(v.array(schema), v.nonEmpty(), v.maxLength(MOST_PROMPTS));
+  v.pipe(v.array(schema), v.minLength(1), v.maxLength(MOST_PROMPTS));
 
 /** A text, a list of texts, token ids, or a list of lists of token ids. */
 const PROMPT = v.lazy((input): v.GenericSchema<string | string[] | number[] | number[][]> => {
@@ -55,8 +55,8 @@ export const COMPLETIONS: Endpoint = {
         param: "echo",
       });
     }
-    const several = typeof prompt !== "string" && typeof prompt[0] !== "number";
-    const prompts = (several ? prompt : [prompt]) as (string | number[])[];
+    const isOne = typeof prompt === "string" || typeof prompt[0] === "number";
+    const prompts = (isOne ? [prompt] : prompt) as (string | number[])[];
     if (logprobs !== null && logprobs !== undefined) {
       ask.sampling.logprobs = logprobs;
       if (echo) ask.sampling.promptLogprobs = logprobs;
@@ -95,7 +95,7 @@ export const COMPLETIONS: Endpoint = {
         );
         offset += texts.of(tokenId).length;
       }
-      const reason = finishReason === undefined ? "null" : `"${finishReason}"`;
+      const reason = JSON.stringify(finishReason ?? null);
       return [
         `{"index":${index},"text":${JSON.stringify(text)},"logprobs":${logprobs},"finish_reason":${reason}}`,
       ];

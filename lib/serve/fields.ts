@@ -44,7 +44,7 @@ export const COMMON_FIELDS = {
   seed: integer(Number.MIN_SAFE_INTEGER),
   stop: v.nullish(
     v.lazy((input): v.GenericSchema<string | string[]> => {
-      const stop = v.pipe(v.string(), v.nonEmpty());
+      const stop = v.pipe(v.string(), v.minLength(1));
       return typeof input === "string" ? stop : v.pipe(v.array(stop), v.maxLength(MOST_STOPS));
     }),
   ),
@@ -110,11 +110,12 @@ export function readBody<T>(schema: v.GenericSchema<unknown, T>, body: unknown):
   const [issue] = result.issues;
   const param = v.getDotPath(issue) ?? undefined;
   const name = param ?? "the body";
+  const subject = issue.type.endsWith("_length") ? "its length" : "it";
   throw new ApiError(
     400,
     issue.received === "undefined"
       ? `Cannot answer as ${name} must be given: it is not there`
-      : `Cannot use ${name} as it must be ${issue.expected}: it is ${issue.received}`,
+      : `Cannot use ${name} as ${subject} must be ${issue.expected}: it is ${issue.received}`,
     { param },
   );
 }
