@@ -107,22 +107,22 @@ export function createApp(options: AppOptions): Hono<Env> {
   const answer = (endpoint: Endpoint) => async (c: Context<Env>) => {
     const ask = endpoint.read(await readJson(c));
     const model = modelOf(ask.model);
-    const requestId = c.get("requestId");
+    admit(model);
     const questions = ask.prompts.map((prompt, index): Question => ({
       index,
       ids: promptIds(model, prompt),
       ask,
       texts: model.texts,
     }));
-    admit(model);
     const { signal } = c.req.raw;
-    const exchange = { endpoint, model, ask, questions, requestId, signal, onError };
+    const exchange = { endpoint, model, ask, questions, requestId: c.get("requestId"), signal, onError };
     return await (ask.stream ? answerStreamed(exchange) : answerWhole(exchange));
   };
 
   const app = new Hono<Env>();
   app.onError((thrown, c) => {
     if (thrown instanceof ApiError) return errorResponse(thrown);
+    if (thrown instanceof BadInput) return errorResponse(new ApiError(400, thrown.message)); // of a chat template
     onError(thrown, c.get("requestId"));
     return errorResponse(new ApiError(500, messageOf(thrown)));
   });
@@ -145,15 +145,9 @@ export function createApp(options: AppOptions): Hono<Env> {
       ),
   }));
   app.get("/health", (c) => c.body(null));
-  app.get("/metrics", () => {
-    const served = [...models.values()].map(({ id, engine, metrics }) => ({
-      id,
-      stats: engine.stats,
-      metrics,
-    }));
-    return new Response(metricsText(served), {
-      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-    });
+  app.get("/metrics", (c) => {
+    const served = [...models.values()].map((m) => ({ ...m, stats: m.engine.stats }));
+    return c.body(metricsText(served), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   });
   if (apiKey !== undefined) {
     const expected = sha256(`Bearer ${apiKey}`);
@@ -162,10 +156,7 @@ export function createApp(options: AppOptions): Hono<Env> {
         throw new ApiError(
           401,
           "Cannot answer as the request must have the API key: it has another or none",
-          {
-            code: "invalid_api_key",
-            headers: { "www-authenticate": "Bearer" },
-          },
+          { code: "invalid_api_key", headers: { "www-authenticate": "Bearer" } },
         );
       }
       await next();
@@ -232,13 +223,7 @@ function promptIds({ tokenizer, engine }: Model, prompt: Ask["prompts"][number])
     ? prompt.messages.reduce((sum, { content }) => sum + content.length, 0)
     : 0;
   if (characters > context * TOKEN_CHARACTERS) throw tooLong(`${characters} characters`);
-  let ids: readonly number[];
-  try {
-    ids = tokenizer.promptIds(prompt);
-  } catch (thrown) {
-    if (thrown instanceof BadInput) throw new ApiError(400, thrown.message, { param });
-    throw thrown;
-  }
+  const ids = tokenizer.promptIds(prompt);
   const unknown = ids.find((id) => id >= tokenizer.vocabSize);
   if (unknown !== undefined) {
     throw new ApiError(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { BadInput } from "../std/errors.ts";
 import { gate, idOf, readEvents, until, withToyServer } from "./testing/toy_server.ts";
 
 const chat = (content: unknown = "a", more: Record<string, unknown> = {}) => ({
@@ -268,6 +269,19 @@ Deno.test("errors have OpenAI's shape and the right status, and name the request
     assert.equal(chunked.status, 413);
     assert.equal((await chunked.json()).error.type, "invalid_request_error");
   }));
+
+Deno.test("messages that the model's template refuses are 400", () => {
+  const refuse = () => {
+    throw new BadInput("Cannot render a chat of user, user as roles must alternate");
+  };
+  return withToyServer({ tokenizer: { promptIds: refuse } }, async ({ ask }) => {
+    for (const path of ["/v1/chat/completions", "/tokenize"]) {
+      const { status, json } = await ask(path, chat());
+      assert.equal(status, 400);
+      assert.match(json.error.message, /roles must alternate/);
+    }
+  });
+});
 
 Deno.test("a failed run is 500 before the stream begins, and an error event within it", async () => {
   const failures: string[] = [];

@@ -1,4 +1,5 @@
 /** For tests: the app over toy engines on a loopback port. */
+import type { Tokenizer } from "../../checkpoint/tokenizer.ts";
 import { Engine } from "../../engine/engine.ts";
 import { ToyRunner } from "../../engine/testing/toy_runner.ts";
 import { createToyTokenizer } from "../../engine/testing/toy_tokenizer.ts";
@@ -15,6 +16,8 @@ export interface ToyServerOptions extends Partial<AppOptions> {
   says?: string[];
   slots?: number;
   context?: number;
+  /** Takes the place of parts of the toy's. */
+  tokenizer?: Partial<Tokenizer>;
   /** Called within each run of a model. */
   onRun?: (run: string) => void | Promise<void>;
 }
@@ -35,7 +38,8 @@ export async function withToyServer(
   options: ToyServerOptions,
   run: (server: ToyServer) => Promise<void>,
 ): Promise<void> {
-  const { names = ["toy/med"], says = ["a", "b"], slots = 2, context = 64, onRun, ...app } = options;
+  const { names = ["toy/med"], says = ["a", "b"], slots = 2, context = 64, onRun, tokenizer, ...app } =
+    options;
   const runners = names.map(() =>
     new ToyRunner({
       slots,
@@ -49,7 +53,7 @@ export async function withToyServer(
     new Engine({
       name: names[i],
       runner,
-      tokenizer: createToyTokenizer(PIECES),
+      tokenizer: { ...createToyTokenizer(PIECES), ...tokenizer },
       eosTokenIds: [END],
     })
   );
