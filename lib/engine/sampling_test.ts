@@ -92,6 +92,8 @@ for (
     { seed: 0.5 },
     { stop: [""] },
     { logprobs: -1 },
+    { promptLogprobs: 0.5 },
+    { minTokens: -1 },
   ]
 ) {
   Deno.test(`checkSampling() refuses ${JSON.stringify(bad)}`, () => {
