@@ -43,12 +43,13 @@ export type Ask =
   | { kind: "prefill"; length: number; ms: number }
   | { kind: "serve"; requests: ServedRequest[]; concurrency: number };
 
-/** What was asked for took so long; `tokens` are those that came out, of a prefill those that went in. */
-export interface Timing {
+/** How long it took, and the tokens that came out, of a prefill those that went in. */
+export interface Answer {
   tokens: number;
   seconds: number;
+  /** Of a workload. */
+  outputs?: number[][];
 }
-export type Answer = Timing & { outputs?: number[][] };
 
 /** Steps between two rewinds: llama.cpp attends in strides of 256 positions, which it must not pass into the next. */
 const BURST = 40;
@@ -75,32 +76,52 @@ export function someIds(sequence: number, length: number): number[] {
   return Array.from({ length }, (_, i) => 1000 + (sequence * 131 + i * 7919) % 40_000);
 }
 
-/** Answers the questions of the process that started this one, until it closes the pipe. */
-export async function answerQuestions(
-  { steps, serve, close }: BenchEngine,
-  cells: readonly DecodeCell[],
-): Promise<void> {
-  const { first, count } = sequencesOf(cells);
-  const held = new Map<number, number>();
+/** Times an engine. */
+export class Meter {
+  readonly #engine: BenchEngine;
+  readonly #first: ReadonlyMap<number, number>;
+  /** Where prompts are read that are dropped at once. */
+  readonly #scratch: number;
+  readonly #now: () => number;
+  /** Sequences that are filled for their decode cell. */
+  readonly #filled = new Set<number>();
 
-  async function decode(steps: Stepper, { batch, past }: DecodeCell, ms: number): Promise<Timing> {
-    const from = first.get(past)!;
-    const all = Array.from({ length: batch }, (_, i) => from + i);
-    for (const sequence of all.filter((s) => !held.has(s))) {
+  /** @param now monotonic clock in ms */
+  constructor(engine: BenchEngine, cells: readonly DecodeCell[], now = () => performance.now()) {
+    const { first, count } = sequencesOf(cells);
+    this.#engine = engine;
+    this.#first = first;
+    this.#scratch = count - 1;
+    this.#now = now;
+  }
+
+  ask(ask: Ask): Promise<Answer> {
+    if (ask.kind === "serve") return this.#serve(ask.requests, ask.concurrency);
+    const { steps } = this.#engine;
+    if (!steps) throw new TypeError(`Cannot measure ${ask.kind} as the engine must have steps: it has none`);
+    return ask.kind === "decode"
+      ? this.#decode(steps, ask.cell, ask.ms)
+      : this.#prefill(steps, ask.length, ask.ms);
+  }
+
+  async #decode(steps: Stepper, { batch, past }: DecodeCell, ms: number): Promise<Answer> {
+    const first = this.#first.get(past)!;
+    const sequences = Array.from({ length: batch }, (_, i) => first + i);
+    for (const sequence of sequences.filter((s) => !this.#filled.has(s))) {
       await steps.read(sequence, someIds(sequence, past));
-      held.set(sequence, past);
+      this.#filled.add(sequence);
     }
     /** Takes steps until there are `most` of them or the time is over, and goes back to where it began. */
-    async function burst(most: number, ms: number): Promise<{ taken: number; spent: number }> {
-      const startedAt = performance.now();
+    const burst = async (most: number, ms: number) => {
+      const startedAt = this.#now();
       let taken = 0, spent = 0;
       while (taken < most && spent < ms) {
-        await steps.decode(from, batch, past + taken++);
-        spent = performance.now() - startedAt;
+        await steps.decode(first, batch, past + taken++);
+        spent = this.#now() - startedAt;
       }
-      for (const sequence of all) steps.truncate(sequence, past);
+      for (const sequence of sequences) steps.truncate(sequence, past);
       return { taken, spent };
-    }
+    };
     await burst(WARM_UP, Infinity);
     let tokens = 0, total = 0;
     while (total < ms) {
@@ -111,14 +132,13 @@ export async function answerQuestions(
     return { tokens, seconds: total / 1000 };
   }
 
-  async function prefill(steps: Stepper, length: number, ms: number): Promise<Timing> {
-    const sequence = count - 1;
-    const ids = someIds(sequence, length);
+  async #prefill(steps: Stepper, length: number, ms: number): Promise<Answer> {
+    const ids = someIds(this.#scratch, length);
     const read = async () => {
-      const startedAt = performance.now();
-      await steps.read(sequence, ids);
-      const spent = performance.now() - startedAt;
-      steps.truncate(sequence, 0);
+      const startedAt = this.#now();
+      await steps.read(this.#scratch, ids);
+      const spent = this.#now() - startedAt;
+      steps.truncate(this.#scratch, 0);
       return spent;
     };
     await read();
@@ -127,28 +147,25 @@ export async function answerQuestions(
     return { tokens, seconds: total / 1000 };
   }
 
-  async function workload(requests: readonly ServedRequest[], concurrency: number): Promise<Answer> {
-    for (const sequence of held.keys()) steps?.truncate(sequence, 0);
-    held.clear();
-    const startedAt = performance.now();
-    const outputs = await serve(requests, concurrency);
-    const seconds = (performance.now() - startedAt) / 1000;
-    return { tokens: outputs.flat().length, seconds, outputs };
+  async #serve(requests: readonly ServedRequest[], concurrency: number): Promise<Answer> {
+    for (const sequence of this.#filled) this.#engine.steps?.truncate(sequence, 0);
+    this.#filled.clear();
+    const startedAt = this.#now();
+    const outputs = await this.#engine.serve(requests, concurrency);
+    return { tokens: outputs.flat().length, seconds: (this.#now() - startedAt) / 1000, outputs };
   }
+}
 
+/** Answers the questions of the process that started this one, until it closes the pipe. */
+export async function answerQuestions(engine: BenchEngine, cells: readonly DecodeCell[]): Promise<void> {
+  const meter = new Meter(engine, cells);
   try {
     console.log(JSON.stringify({ ready: true }));
     for await (const line of lines(Deno.stdin.readable)) {
-      const ask: Ask = JSON.parse(line);
-      const answer = ask.kind === "serve"
-        ? await workload(ask.requests, ask.concurrency)
-        : ask.kind === "decode"
-        ? await decode(steps!, ask.cell, ask.ms)
-        : await prefill(steps!, ask.length, ask.ms);
-      console.log(JSON.stringify(answer));
+      console.log(JSON.stringify(await meter.ask(JSON.parse(line))));
     }
   } finally {
-    await close();
+    await engine.close();
   }
 }
 
