@@ -1,15 +1,20 @@
 /** From what a target answered to the record of a request; the definitions of its durations. */
-import type { Example, Generation, RequestError, RequestRecord } from "../types/mod.ts";
+import type { Generation, RequestError, RequestRecord } from "../types/mod.ts";
 import { messageOf } from "../std/errors.ts";
 
 /** What the client knows of a request, its instants in ms on the level's clock. */
 export interface Sent {
   requestId: string;
-  example: Example;
+  exampleId: string;
+  dataset: RequestRecord["dataset"];
   repeat: number;
   scheduledAt: number;
   dispatchedAt: number;
+  /** See {@linkcode RequestRecord.heldMs}. */
+  heldMs?: number;
   doneAt: number;
+  /** Arrivals of tokens on the target's clock, where the level keeps them. */
+  tokensAt?: readonly number[];
 }
 
 /**
@@ -28,6 +33,7 @@ export function answeredRecord(sent: Sent, generation: Generation, origin: numbe
     contentTokens: generation.contentTokens,
     truncatedTokens: generation.truncatedTokens,
     finishReason: generation.finishReason,
+    itlsMs: sent.tokensAt && gaps(sent.tokensAt, generation.lastTokenAt),
     text: generation.text,
     error: aborted ? { kind: "abort", message: "the target ended the answer before it was whole" } : null,
   });
@@ -77,11 +83,15 @@ type Answer = Pick<
   | "contentTokens"
   | "truncatedTokens"
   | "finishReason"
+  | "itlsMs"
   | "text"
   | "error"
 >;
 
-function record({ requestId, example, repeat, ...stamps }: Sent, answer: Answer): RequestRecord {
+function record(
+  { requestId, exampleId, dataset, repeat, heldMs, ...stamps }: Sent,
+  answer: Answer,
+): RequestRecord {
   const scheduledAt = toMicros(stamps.scheduledAt), dispatchedAt = toMicros(stamps.dispatchedAt);
   const doneAt = toMicros(stamps.doneAt);
   const { admittedAt, firstTokenAt, lastTokenAt, contentTokens } = answer;
@@ -91,8 +101,8 @@ function record({ requestId, example, repeat, ...stamps }: Sent, answer: Answer)
     end === null || start === null ? null : toMicros(end - start);
   return {
     requestId,
-    exampleId: example.id,
-    dataset: example.dataset,
+    exampleId,
+    dataset,
     repeat,
     scheduledAt,
     dispatchedAt,
@@ -100,7 +110,8 @@ function record({ requestId, example, repeat, ...stamps }: Sent, answer: Answer)
     firstTokenAt,
     lastTokenAt,
     doneAt,
-    queueWaitTimeMs: since(admittedAt, scheduledAt),
+    ...(heldMs === undefined ? {} : { heldMs: toMicros(heldMs) }),
+    queueWaitTimeMs: since(admittedAt ?? (heldMs === undefined ? null : dispatchedAt), scheduledAt),
     inferenceTimeMs: since(endedAt, admittedAt ?? dispatchedAt),
     e2eLatencyMs: since(endedAt, scheduledAt),
     ttftMs: since(firstTokenAt, dispatchedAt),
@@ -108,6 +119,7 @@ function record({ requestId, example, repeat, ...stamps }: Sent, answer: Answer)
     tpotMs: contentTokens < 2 || firstTokenAt === null || lastTokenAt === null
       ? null
       : toMicros((lastTokenAt - firstTokenAt) / (contentTokens - 1)),
+    ...(answer.itlsMs === undefined ? {} : { itlsMs: answer.itlsMs }),
     inputTokens: answer.inputTokens,
     outputTokens: answer.outputTokens,
     contentTokens,
@@ -116,6 +128,12 @@ function record({ requestId, example, repeat, ...stamps }: Sent, answer: Answer)
     text: answer.text,
     error: answer.error,
   };
+}
+
+/** Gaps between arrivals up to the last content token: an end token's arrival is none. */
+function gaps(tokensAt: readonly number[], lastTokenAt: number | null): number[] {
+  const content = tokensAt.filter((at) => lastTokenAt !== null && at <= lastTokenAt);
+  return content.slice(1).map((at, i) => toMicros(at - content[i]));
 }
 
 /** Rounds ms to whole microseconds: what the clock can tell, and short in a file. */

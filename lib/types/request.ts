@@ -23,7 +23,7 @@ export interface RequestRecord {
   /** `<level>-<sequence>`, unique in a run. */
   requestId: string;
   exampleId: string;
-  dataset: DatasetName;
+  dataset: DatasetName | "synthetic";
   /** 0 the first time an example is sent in a level, 1 the second, ... */
   repeat: number;
   scheduledAt: number;
@@ -32,7 +32,9 @@ export interface RequestRecord {
   firstTokenAt: number | null;
   lastTokenAt: number | null;
   doneAt: number;
-  /** admitted - scheduled; null where the target does not say when it admitted. */
+  /** How long the client held it back under `maxInFlight`, of levels that have one. */
+  heldMs?: number;
+  /** admitted - scheduled (of a held request dispatched - scheduled, where the target does not say when it admitted). */
   queueWaitTimeMs: number | null;
   /** last token - admitted (dispatched where unknown). */
   inferenceTimeMs: number | null;
@@ -44,6 +46,8 @@ export interface RequestRecord {
   ttftFromScheduledMs: number | null;
   /** (last token - first token) / (content tokens - 1); null below two content tokens. */
   tpotMs: number | null;
+  /** Gaps between the arrivals of content tokens, of levels that keep them; a chunk of several tokens arrives once. */
+  itlsMs?: number[];
   inputTokens: number;
   outputTokens: number;
   contentTokens: number;
