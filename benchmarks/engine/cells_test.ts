@@ -13,7 +13,7 @@ import {
 const decode: Cell = { kind: "decode", batch: 4, past: 200 };
 const eight: Cell = { kind: "workload", concurrency: 8 };
 const one: Cell = { kind: "workload", concurrency: 1 };
-const record = (cell: Cell, round: number, model = "m"): TurnRecord => ({
+const record = (cell: Cell, round: number, model = "smollm2"): TurnRecord => ({
   model,
   cell: cellName(cell),
   round,
@@ -22,7 +22,7 @@ const record = (cell: Cell, round: number, model = "m"): TurnRecord => ({
 const list = (turns: ReturnType<typeof turnsLeft>) => turns.map((t) => `${t.round} ${cellName(t.cell)}`);
 
 Deno.test("turnsLeft() goes round by round, the workloads after all else", () => {
-  assert.deepEqual(list(turnsLeft("m", [eight, decode, one], 2, [])), [
+  assert.deepEqual(list(turnsLeft("smollm2", [eight, decode, one], 2, [])), [
     "0 decode 4, past 200",
     "1 decode 4, past 200",
     "0 workload, concurrency 8",
@@ -33,32 +33,33 @@ Deno.test("turnsLeft() goes round by round, the workloads after all else", () =>
 
 Deno.test("turnsLeft() leaves out what the log holds of this model alone", () => {
   const done = [record(decode, 0), record(decode, 1, "other"), record(eight, 0)];
-  assert.deepEqual(list(turnsLeft("m", [decode, eight], 2, done)), [
+  assert.deepEqual(list(turnsLeft("smollm2", [decode, eight], 2, done)), [
     "1 decode 4, past 200",
     "1 workload, concurrency 8",
   ]);
 });
 
 Deno.test("turnsLeft() has more to do where more rounds are asked for", () => {
-  const done = turnsLeft("m", FULL.cells, 5, []).map(({ cell, round }) => record(cell, round));
-  assert.deepEqual(turnsLeft("m", FULL.cells, 5, done), []);
+  const done = turnsLeft("smollm2", FULL.cells, 5, []).map(({ cell, round }) => record(cell, round));
+  assert.deepEqual(turnsLeft("smollm2", FULL.cells, 5, done), []);
   assert.deepEqual(
-    turnsLeft("m", FULL.cells, 6, done).map((t) => t.cell),
+    turnsLeft("smollm2", FULL.cells, 6, done).map((t) => t.cell),
     FULL.cells.filter((c) => c.kind !== "workload"),
   );
 });
 
-Deno.test("roundsOf() gives a workload 3 rounds, and 1 without concurrency", () => {
-  assert.deepEqual([decode, eight, one].map((cell) => roundsOf(cell, 5)), [5, 3, 1]);
-  assert.equal(roundsOf(eight, 2), 2);
+Deno.test("roundsOf() gives workloads fewer rounds, and the larger model one workload", () => {
+  assert.deepEqual([decode, eight, one].map((cell) => roundsOf("smollm2", cell, 5)), [5, 3, 1]);
+  assert.deepEqual([decode, eight, one].map((cell) => roundsOf("qwen05", cell, 5)), [5, 1, 0]);
+  assert.equal(roundsOf("smollm2", eight, 2), 2);
 });
 
 Deno.test("enginesOf() turns the order round, and asks transformers.js once", () => {
-  const turn = (cell: Cell, round: number) => enginesOf({ model: "m", cell, round }, true);
+  const turn = (cell: Cell, round: number) => enginesOf({ model: "smollm2", cell, round }, true);
   assert.deepEqual(turn(decode, 0), [...ENGINES]);
   assert.deepEqual(turn(decode, 1), ENGINES.toReversed());
   assert.deepEqual(turn(eight, 0), [...ENGINES, "transformers_js"]);
   assert.deepEqual(turn(eight, 1), ENGINES.toReversed());
   assert.deepEqual(turn(one, 0), [...ENGINES]);
-  assert.deepEqual(enginesOf({ model: "m", cell: eight, round: 0 }, false), [...ENGINES]);
+  assert.deepEqual(enginesOf({ model: "smollm2", cell: eight, round: 0 }, false), [...ENGINES]);
 });

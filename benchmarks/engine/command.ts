@@ -1,7 +1,6 @@
 /** `deno task bench engine`: slolab, llama.cpp and transformers.js on the same weights, in turns. */
 import { basename, join } from "node:path";
-import { ensureVariant } from "slolab/compress/cache.ts";
-import type { FormName } from "slolab/compress/variant.ts";
+import { FORM_CHOICES, type FormChoice, prepareVariant } from "slolab/engine/forms.ts";
 import { readTokenizer } from "slolab/engine/tokenizer.ts";
 import { describeMachine, describeVersions } from "slolab/pipeline/machine.ts";
 import { AppendLog } from "slolab/std/append_log.ts";
@@ -25,14 +24,19 @@ import {
 import { writeHubExport } from "./hub_export.ts";
 import { benchCacheDir, drawWorkload, fetchModel, MODELS, requantised } from "./inputs.ts";
 import { type Ask, contextOf, type DecodeCell, sequencesOf, type ServedRequest } from "./measure.ts";
-import { EngineProcess } from "./process.ts";
+import { EngineProcess, LLAMA_CPP, SLOLAB, TRANSFORMERS_JS } from "./process.ts";
 import { ratiosOf, roundedRatio, tableOf } from "./ratios.ts";
 
 const flags = {
   models: { type: "strings", default: MODELS, choices: MODELS, help: "models" },
   rounds: { type: "integer", default: 5, min: 1, help: "rounds of each cell; of a workload 3 at most" },
   "output-dir": { type: "string", default: "results/bench_engine", help: "where turns are kept" },
-  form: { type: "string", help: "how slolab's matrices are multiplied" },
+  form: {
+    type: "string",
+    default: "auto",
+    choices: FORM_CHOICES,
+    help: "how slolab's matrices are multiplied",
+  },
   threads: { type: "integer", default: navigator.hardwareConcurrency, min: 1, help: "of every engine" },
   quick: { type: "boolean", help: "few short cells, for a look at whether all engines run" },
   json: { type: "boolean", help: "print the JSON line alone" },
@@ -61,9 +65,13 @@ async function runEngineBenchmark(options: Values<typeof flags>): Promise<void> 
   const { models, rounds, outputDir, quick, json, threads } = options;
   const scope = quick ? QUICK : FULL;
   setQuiet(json);
+  const load = Deno.loadavg()[0];
+  if (load > BUSY) {
+    console.error(`bench engine: the machine must be idle: ${load.toFixed(1)} processes are busy on it`);
+  }
   const prepared: Prepared[] = [];
   for (const model of models) {
-    prepared.push(await prepare(model, scope, options.form as FormName | undefined));
+    prepared.push(await prepare(model, scope, { form: options.form as FormChoice, threads }));
   }
 
   const settings = {
@@ -104,8 +112,10 @@ async function runEngineBenchmark(options: Values<typeof flags>): Promise<void> 
 /** A model's files and its workload. */
 interface Prepared {
   model: string;
-  /** Of slolab's variants folders, of llama.cpp's files. */
-  paths: Record<typeof ENGINES[number], string>;
+  /** slolab's variants: a folder, and the form that runs. */
+  variants: Record<"med" | "cheap", { dir: string; form: string }>;
+  /** llama.cpp's files. */
+  files: Record<"q8_0" | "q4_0", string>;
   /** Folder for transformers.js, or null where there is no export for the architecture. */
   hubFolder: string | null;
   requests: ServedRequest[];
@@ -113,11 +123,15 @@ interface Prepared {
   identity: Record<string, string>;
 }
 
-async function prepare(model: string, scope: Scope, form: FormName | undefined): Promise<Prepared> {
+async function prepare(
+  model: string,
+  scope: Scope,
+  options: { form: FormChoice; threads: number },
+): Promise<Prepared> {
   const path = await fetchModel(model);
   const [med, cheap] = [
-    await ensureVariant({ model: path, variant: "med", form }),
-    await ensureVariant({ model: path, variant: "cheap", form }),
+    await prepareVariant({ model: path, variant: "med", ...options }),
+    await prepareVariant({ model: path, variant: "cheap", ...options }),
   ];
   const requests = await drawWorkload((await readTokenizer(med.dir))!, scope.requests, scope.maxTokens);
   let hubFolder: string | null = null;
@@ -127,17 +141,13 @@ async function prepare(model: string, scope: Scope, form: FormName | undefined):
   }
   return {
     model,
-    paths: {
-      med: med.dir,
-      cheap: cheap.dir,
-      q8_0: await requantised(path, "Q8_0"),
-      q4_0: await requantised(path, "Q4_0"),
-    },
+    variants: { med, cheap },
+    files: { q8_0: await requantised(path, "Q8_0"), q4_0: await requantised(path, "Q4_0") },
     hubFolder,
     requests,
     identity: {
-      med: basename(med.dir),
-      cheap: basename(cheap.dir),
+      med: `${basename(med.dir)} ${med.form}`,
+      cheap: `${basename(cheap.dir)} ${cheap.form}`,
       workload: sha256(JSON.stringify(requests)),
     },
   };
@@ -150,11 +160,12 @@ interface MeasureOptions {
   onRecord: (record: TurnRecord) => void;
 }
 
-const PERMISSIONS = ["--allow-read", "--allow-env", "--allow-ffi"];
+/** Beyond this many busy processes figures are of no use: llama.cpp waits for each of its threads at each operator. */
+const BUSY = 0.5;
 
 /** Takes the turns of one model with all its engines in memory, one of them at work. */
 async function measureModel(
-  { model, paths, hubFolder, requests }: Prepared,
+  { model, variants, files, hubFolder, requests }: Prepared,
   turns: readonly Turn[],
   { scope, threads, signal, onRecord }: MeasureOptions,
 ): Promise<void> {
@@ -169,21 +180,26 @@ async function measureModel(
     context: contextOf(cells, [...lengths, ...requests.map((r) => r.ids.length + r.tokens)]),
   };
   await using stack = new AsyncDisposableStack();
-  const start = async (name: EngineName) =>
-    name === "transformers_js"
-      ? await EngineProcess.start(name, "transformers_js_worker.ts", [...PERMISSIONS, "--allow-sys"], {
-        folder: hubFolder,
-        threads,
-      })
-      : name === "med" || name === "cheap"
-      ? await EngineProcess.start(name, "slolab_worker.ts", [...PERMISSIONS, "--allow-sys"], {
-        dir: paths[name],
-        ...common,
-      })
-      : await EngineProcess.start(name, "../llama_cpp/worker.ts", PERMISSIONS, {
-        path: paths[name],
-        ...common,
-      });
+  const start = (name: EngineName): Promise<EngineProcess> => {
+    switch (name) {
+      case "med":
+      case "cheap": {
+        const { dir, form } = variants[name];
+        return EngineProcess.start(name, SLOLAB, { dir, form, ...common });
+      }
+      case "q8_0":
+      case "q4_0":
+        return EngineProcess.start(name, LLAMA_CPP, {
+          path: files[name],
+          ...common,
+        });
+      case "transformers_js":
+        return EngineProcess.start(name, TRANSFORMERS_JS, {
+          folder: hubFolder,
+          threads,
+        });
+    }
+  };
   say(`  Loading ${model}`);
   const processes = new Map<EngineName, EngineProcess>();
   for (const name of ENGINES) processes.set(name, stack.use(await start(name)));
@@ -198,6 +214,9 @@ async function measureModel(
       try {
         const { tokens, seconds } = await engine.ask(askOf(turn, requests, scope.ms));
         engines[name] = { tokens, seconds };
+      } catch (thrown) {
+        signal.throwIfAborted(); // Ctrl-C ends the engines too
+        throw thrown;
       } finally {
         if (!kept) await engine[Symbol.asyncDispose]();
       }

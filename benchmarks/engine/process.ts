@@ -2,6 +2,19 @@
 import { fileURLToPath } from "node:url";
 import { type Answer, type Ask, lines } from "./measure.ts";
 
+/** An engine's program, relative to this file, and the flags of `deno run` that give it what it needs. */
+export interface Program {
+  script: string;
+  flags: readonly string[];
+}
+
+export const SLOLAB: Program = { script: "slolab_worker.ts", flags: ["-P=engine"] };
+export const TRANSFORMERS_JS: Program = { script: "transformers_js_worker.ts", flags: ["-P=engine"] };
+export const LLAMA_CPP: Program = {
+  script: "../llama_cpp/worker.ts",
+  flags: ["--allow-read", "--allow-env", "--allow-ffi"],
+};
+
 export class EngineProcess implements AsyncDisposable {
   readonly name: string;
   readonly #child: Deno.ChildProcess;
@@ -17,14 +30,12 @@ export class EngineProcess implements AsyncDisposable {
 
   /**
    * Starts an engine and waits until it has loaded its model.
-   * @param script relative to this file
-   * @param flags of `deno run`
+   * @param options see the program
    * @throws {Error} where it ends before that; its stderr is shown.
    */
   static async start(
     name: string,
-    script: string,
-    flags: readonly string[],
+    { script, flags }: Program,
     options: unknown,
   ): Promise<EngineProcess> {
     const path = fileURLToPath(new URL(script, import.meta.url));

@@ -4,6 +4,7 @@
  *
  * The only argument is JSON: `{ dir, form, threads, context, sequences, cells }`.
  */
+import type { VariantManifest } from "slolab/compress/variant.ts";
 import { chunkBounds } from "slolab/engine/batcher.ts";
 import { Engine } from "slolab/engine/engine.ts";
 import { OrtRunner } from "slolab/engine/ort_runner.ts";
@@ -11,14 +12,15 @@ import { answerQuestions, type DecodeCell } from "./measure.ts";
 
 interface Options {
   dir: string;
+  form: VariantManifest["form"];
   threads: number;
   context: number;
   sequences: number;
   cells: DecodeCell[];
 }
 
-const { dir, threads, context, sequences, cells }: Options = JSON.parse(Deno.args[0]);
-const runner = await OrtRunner.create(dir, { slots: sequences, context, threads });
+const { dir, form, threads, context, sequences, cells }: Options = JSON.parse(Deno.args[0]);
+const runner = await OrtRunner.create(dir, { form, slots: sequences, context, threads });
 const engine = new Engine({ name: dir, runner, tokenizer: null, eosTokenIds: [] });
 
 await answerQuestions({

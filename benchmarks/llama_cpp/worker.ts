@@ -57,8 +57,9 @@ interface Running {
 }
 
 /**
- * Continuous batching: a prompt is read as soon as a sequence is free, by itself, since llama.cpp would split a
- * batch of unequal lengths anyway; then one batch decodes all.
+ * Continuous batching, greedy: a prompt is read by itself as soon as a sequence is free, and one batch decodes all
+ * that are running. (Prompts in one batch with what decodes took as long, since llama.cpp splits a batch of unequal
+ * lengths again.)
  */
 const serve: BenchEngine["serve"] = async (requests, concurrency) => {
   const samplers: AddonSampler[] = Array.from({ length: concurrency }, () => new addon.AddonSampler(model));
