@@ -7,12 +7,14 @@ import { describeModel } from "../checkpoint/architectures/mod.ts";
 import { bitsPerWeight, type Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { ModelSpec } from "../checkpoint/model_spec.ts";
 import { validateCheckpoint } from "../checkpoint/validate.ts";
-import { writeJson } from "../std/files.ts";
+import { exists, readJson, writeJson } from "../std/files.ts";
+import { storedBlocks } from "./forms/blocks.ts";
 import type { StoredMatrix } from "./forms/form.ts";
+import { type CodeType, rowsForm } from "./forms/rows.ts";
 import { buildGraph } from "./graph_builder.ts";
 import { OnnxFile } from "./onnx_file.ts";
 import type { Rounding } from "./quantise.ts";
-import type { VariantManifest, VariantName } from "./variant.ts";
+import type { FormName, VariantManifest, VariantName } from "./variant.ts";
 import { BUILDER_VERSION, formNameOf, formOf } from "./variants.ts";
 
 export interface BuildOptions {
@@ -65,6 +67,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
       (weights) => onProgress(done += weights, total),
     );
     const bytes = await file.finish();
+    if (formNameOf(variant) === "blocks") await file.writeIndex();
     const manifest: VariantManifest = {
       builderVersion: BUILDER_VERSION,
       model: options.model,
@@ -113,6 +116,55 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
   } catch (thrown) {
     file?.abandon();
     await Deno.remove(part, { recursive: true }).catch(() => {});
+    throw thrown;
+  }
+}
+
+/**
+ * The file of a variant's graph in a form.
+ * @param codes of rows8 forms; this CPU's
+ */
+export function graphFile(form: VariantManifest["form"], codes: CodeType, shallow = false): string {
+  if ((form === "blocks" || form === "float") && !shallow) return "model.onnx";
+  const of = form.startsWith("rows8") ? `${form}-${codes}` : form;
+  return shallow ? `${of}.shallow.onnx` : `${of}.onnx`;
+}
+
+/** Layers of a shallow graph, which is for timing: that many more or fewer take proportionally longer. */
+export const SHALLOW_LAYERS = 2;
+
+export interface AddFormOptions {
+  form: FormName;
+  codes: CodeType;
+  /** The first layers only. */
+  shallow?: boolean;
+}
+
+/**
+ * Adds the graph of a form to the folder of a quantised variant, over the weights that are there; one that is there
+ * is left.
+ */
+export async function addForm(
+  checkpoint: Checkpoint,
+  folder: string,
+  { form, codes, shallow = false }: AddFormOptions,
+): Promise<void> {
+  const path = join(folder, graphFile(form, codes, shallow));
+  if (await exists(path)) return;
+  const { rounding } = await readJson<VariantReport>(join(folder, "report.json"));
+  const spec = describeModel(checkpoint.config);
+  const groups = Number(form.split("x")[1] ?? 1);
+  const file = await OnnxFile.createBeside(path);
+  try {
+    await buildGraph(
+      file,
+      checkpoint,
+      shallow ? { ...spec, layers: spec.layers.slice(0, SHALLOW_LAYERS) } : spec,
+      form === "blocks" ? storedBlocks(rounding) : rowsForm({ groups, codes, rounding }),
+    );
+    await file.finish(); // the graph comes last: a folder that has it has its weights
+  } catch (thrown) {
+    file.abandon();
     throw thrown;
   }
 }

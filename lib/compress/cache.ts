@@ -1,8 +1,8 @@
 /**
  * The one folder of models and variants: `<cache>/slolab/{models,variants}`.
  *
- * A variant's folder is named by its model, variant and form, and by a key over the source's hash and the
- * builder's version: whatever would change a byte of it.
+ * A variant's folder is named by its model, variant and first form, and by a key over the source's hash and the
+ * builder's version: whatever would change its weights. Graphs of other forms are added to it.
  */
 import { basename, join } from "node:path";
 import { openCheckpoint } from "../checkpoint/open.ts";
@@ -13,13 +13,12 @@ import { Progress, say } from "../std/progress.ts";
 import { buildVariant } from "./build.ts";
 import { writeExportFolder } from "./onnx_export.ts";
 import type { Rounding } from "./quantise.ts";
-import type { FormName, VariantManifest, VariantName } from "./variant.ts";
+import type { VariantManifest, VariantName } from "./variant.ts";
 import { BUILDER_VERSION, formNameOf } from "./variants.ts";
 
 export interface EnsureOptions extends Pick<ResolveOptions, "hub"> {
   model: string;
   variant: VariantName;
-  form?: FormName;
   rounding?: Rounding;
   cacheDir?: string;
   onProgress?: (done: number, total: number) => void;
@@ -28,20 +27,19 @@ export interface EnsureOptions extends Pick<ResolveOptions, "hub"> {
 export interface EnsuredVariant {
   dir: string;
   manifest: VariantManifest;
+  /** What it was built from. */
+  checkpoint: string;
   /** False where the variant was there already, or is an export. */
   built: boolean;
 }
 
 /**
  * Finds a variant, or fetches its model and builds it.
- * @throws {BadInput} where the model cannot be had, or the variant has no such form.
+ * @throws {BadInput} where the model cannot be had.
  */
 export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVariant> {
   const { model, variant, rounding = "fit", cacheDir = slolabCacheDir() } = options;
   const form = formNameOf(variant);
-  if (options.form !== undefined && options.form !== form) {
-    throw new BadInput(`Cannot build ${variant} as ${options.form} as its form must be ${form}`);
-  }
   const source = await resolveModel(model, { cacheDir, hub: options.hub });
   if (/\.onnx$/i.test(source.path)) {
     const { kind, location, revision, sha256, name } = source;
@@ -52,13 +50,14 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
       source: { kind, location, revision, sha256 },
       outDir: dir,
     });
-    return { dir, manifest, built: false };
+    return { dir, manifest, checkpoint: source.path, built: false };
   }
   const chosen = form === "float" ? null : rounding; // floats are rounded to the nearest
   const key = sha256(JSON.stringify([source.sha256, variant, form, chosen, BUILDER_VERSION])).slice(0, 12);
   const dir = join(cacheDir, "variants", `${labelOf(source.name)}-${variant}-${form}-${key}`);
   if (await exists(join(dir, "variant.json"))) {
-    return { dir, manifest: await readJson<VariantManifest>(join(dir, "variant.json")), built: false };
+    const manifest = await readJson<VariantManifest>(join(dir, "variant.json"));
+    return { dir, manifest, checkpoint: source.path, built: false };
   }
   say(`  Building ${variant} of ${source.name} (${source.kind}: ${source.location})`);
   const checkpoint = await openCheckpoint(source.path);
@@ -77,7 +76,7 @@ export async function ensureVariant(options: EnsureOptions): Promise<EnsuredVari
       source: { kind, location, revision, sha256 },
       onProgress,
     });
-    return { dir, manifest, built: true };
+    return { dir, manifest, checkpoint: source.path, built: true };
   } finally {
     progress?.finish();
     checkpoint.close();

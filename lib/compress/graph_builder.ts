@@ -79,7 +79,7 @@ export async function buildGraph(
   /** y = x W^T + b for one matrix or several stacked ones. */
   const linear = async (x: string, name: string, ...specs: MatrixSpec[]) => {
     const source = await store(stack(name, specs.map((s) => matrixOf(checkpoint, s))));
-    const y = form.multiply(file, x, source);
+    const y = await form.multiply(file, x, source);
     const biases = await Promise.all(
       specs.map(async (s) => await biasOf(checkpoint, s) ?? new Float32Array(s.rows)),
     );
@@ -189,7 +189,7 @@ export async function buildGraph(
     file.node("Gather", [file.node("Reshape", [x, flat]), "logit_rows"], { axis: 0 });
   const { normed } = await sumAndNormalise(rows(residual), rows(pending!), spec.finalNorm);
   const headSource = spec.tied ? embeddingSource : await store(matrixOf(checkpoint, spec.head), "head");
-  const logits = form.multiply(file, normed, headSource);
+  const logits = await form.multiply(file, normed, headSource);
   file.node("Identity", [logits], {}, { outputs: ["logits"] });
   file.output("logits", "float", ["rows", spec.vocabSize]);
   for (const [l, { kvHeads, headDim }] of spec.layers.entries()) {

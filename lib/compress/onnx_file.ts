@@ -4,6 +4,8 @@
  * Weights are streamed to the data file as they are made; only names, shapes and offsets are kept.
  * @see https://github.com/onnx/onnx/blob/v1.18.0/onnx/onnx.proto
  */
+import { basename, dirname, join } from "node:path";
+import { readJson, writeJson } from "../std/files.ts";
 import { ProtoWriter } from "./protobuf.ts";
 
 /** `TensorProto.DataType`. */
@@ -17,6 +19,15 @@ export const DataType = {
   bfloat16: 16,
 } as const;
 export type DataTypeName = keyof typeof DataType;
+const BYTES: Record<DataTypeName, number> = {
+  float: 4,
+  uint8: 1,
+  int8: 1,
+  int32: 4,
+  int64: 8,
+  float16: 2,
+  bfloat16: 2,
+};
 
 export type Attribute = number | string | readonly number[] | { float: number };
 /** A dimension with a name is free. */
@@ -27,24 +38,56 @@ const INLINE_BYTES = 64;
 /** External tensors begin at page boundaries, so that a runtime may map them. */
 const ALIGNMENT = 4096;
 
+/** Where a weight lies. */
+interface Place {
+  type: DataTypeName;
+  /** Name of the file, as graphs beside it refer to it. */
+  location: string;
+  offset: number;
+  length: number;
+}
+
+/** `weights.json`, beside the graphs that share the weights. */
+interface WeightIndex {
+  places: Record<string, Place>;
+  /** Weights that stand in the graphs themselves, in base 64. */
+  inline: Record<string, string>;
+}
+
 export class OnnxFile {
   readonly #graph = new ProtoWriter();
   readonly #initializers: ProtoWriter[] = [];
   readonly #inputs: ProtoWriter[] = [];
   readonly #outputs: ProtoWriter[] = [];
   readonly #data: Deno.FsFile;
-  /** Where each external weight lies. */
-  readonly #places = new Map<string, { type: DataTypeName; offset: number; length: number }>();
+  /** Weights in files, of graphs that were there too. */
+  readonly #places: Map<string, Place>;
+  readonly #inline: Map<string, Uint8Array>;
+  /** Names of `#inline` that this graph has. */
+  readonly #constants = new Set<string>();
   #offset = 0;
   #nodes = 0;
 
-  private constructor(readonly path: string, data: Deno.FsFile) {
+  private constructor(readonly path: string, data: Deno.FsFile, weights?: WeightIndex) {
     this.#data = data;
+    this.#places = new Map(Object.entries(weights?.places ?? {}));
+    this.#inline = new Map(
+      Object.entries(weights?.inline ?? {}).map(([name, text]) => [name, Uint8Array.fromBase64(text)]),
+    );
   }
 
   /** Creates `path` and `path.data`. */
   static async create(path: string): Promise<OnnxFile> {
-    return new OnnxFile(path, await Deno.open(`${path}.data`, { write: true, create: true, truncate: true }));
+    return new OnnxFile(path, await createData(path));
+  }
+
+  /**
+   * Creates another graph beside one that has an index: weights that it has are not written again, others go to
+   * `path.data`.
+   */
+  static async createBeside(path: string): Promise<OnnxFile> {
+    const weights = await readJson<WeightIndex>(join(dirname(path), "weights.json"));
+    return new OnnxFile(path, await createData(path), weights);
   }
 
   /**
@@ -77,11 +120,17 @@ export class OnnxFile {
     shape: readonly number[],
     data: ArrayBufferView,
   ): Promise<string> {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    if (bytes.length > INLINE_BYTES) {
-      return await this.streamedWeight(name, type, shape, (write) => write(bytes));
-    }
-    this.#initializers.push(tensorHead(name, type, shape).bytes(9, bytes));
+    const bytes = bytesOf(data);
+    if (bytes.length <= INLINE_BYTES) return this.constant(name, type, shape, data);
+    return await this.streamedWeight(name, type, shape, (write) => write(bytes));
+  }
+
+  /** Adds a small weight to the graph itself; a repeated name is added once. */
+  constant(name: string, type: DataTypeName, shape: readonly number[], data: ArrayBufferView): string {
+    if (this.#constants.has(name)) return name;
+    this.#constants.add(name);
+    if (!this.#inline.has(name)) this.#inline.set(name, bytesOf(data));
+    this.#initializers.push(tensorHead(name, type, shape).bytes(9, this.#inline.get(name)!));
     return name;
   }
 
@@ -92,27 +141,35 @@ export class OnnxFile {
     shape: readonly number[],
     produce: (write: (data: Uint8Array) => Promise<void>) => Promise<void>,
   ): Promise<string> {
-    this.#offset = Math.ceil(this.#offset / ALIGNMENT) * ALIGNMENT;
-    await this.#data.seek(this.#offset, Deno.SeekMode.Start);
-    let length = 0;
-    await produce(async (data) => {
-      for (let at = 0; at < data.length;) at += await this.#data.write(data.subarray(at));
-      length += data.length;
-    });
-    this.#places.set(name, { type, offset: this.#offset, length });
-    this.#offset += length;
+    if (!this.#places.has(name)) {
+      const offset = Math.ceil(this.#offset / ALIGNMENT) * ALIGNMENT;
+      await this.#data.seek(offset, Deno.SeekMode.Start);
+      let length = 0;
+      await produce(async (data) => {
+        for (let at = 0; at < data.length;) at += await this.#data.write(data.subarray(at));
+        length += data.length;
+      });
+      this.#places.set(name, { type, location: `${basename(this.path)}.data`, offset, length });
+      this.#offset = offset + length;
+    }
     return this.alias(name, name, shape);
   }
 
-  /** Adds a weight of other shape over the bytes of one that is there. */
-  alias(name: string, of: string, shape: readonly number[]): string {
-    const { type, offset, length } = this.#places.get(of)!;
+  /**
+   * Adds a weight of other shape over the bytes of one that is there.
+   * @param start first byte of a part
+   */
+  alias(name: string, of: string, shape: readonly number[], start = 0): string {
+    const { type, location, offset, length } = this.#places.get(of)!;
     const entry = (key: string, value: string) => new ProtoWriter().bytes(1, key).bytes(2, value);
     this.#initializers.push(
       tensorHead(name, type, shape)
-        .bytes(13, entry("location", `${this.path.split(/[\\/]/).at(-1)}.data`))
-        .bytes(13, entry("offset", String(offset)))
-        .bytes(13, entry("length", String(length)))
+        .bytes(13, entry("location", location))
+        .bytes(13, entry("offset", String(offset + start)))
+        .bytes(
+          13,
+          entry("length", String(Math.min(length - start, BYTES[type] * shape.reduce((a, b) => a * b, 1)))),
+        )
         .int(14, 1),
     );
     return name;
@@ -125,6 +182,40 @@ export class OnnxFile {
 
   output(name: string, type: DataTypeName, shape: Shape): void {
     this.#outputs.push(valueInfo(name, type, shape));
+  }
+
+  /** Reads the bytes of a weight. */
+  async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    const inline = this.#inline.get(name);
+    if (inline) return new Uint8Array(inline);
+    const { location, offset, length } = this.#places.get(name)!;
+    using file = await Deno.open(join(dirname(this.path), location));
+    await file.seek(offset, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length;) at += await file.read(bytes.subarray(at)) ?? length;
+    return bytes;
+  }
+
+  /** Size of a weight. */
+  bytesOf(name: string): number {
+    return this.#inline.get(name)?.length ?? this.#places.get(name)!.length;
+  }
+
+  /** Whether a weight is there. */
+  has(name: string): boolean {
+    return this.#places.has(name) || this.#inline.has(name);
+  }
+
+  /** Writes where the weights lie, for `createBeside`. */
+  async writeIndex(): Promise<void> {
+    const inline = [...this.#inline].map(([name, bytes]) => [name, new Uint8Array(bytes).toBase64()]);
+    await writeJson(
+      join(dirname(this.path), "weights.json"),
+      {
+        places: Object.fromEntries(this.#places),
+        inline: Object.fromEntries(inline),
+      } satisfies WeightIndex,
+    );
   }
 
   /** Writes the graph; gives the bytes of both files. */
@@ -150,6 +241,9 @@ export class OnnxFile {
     } catch { /* it was closed */ }
   }
 }
+
+const createData = (path: string) => Deno.open(`${path}.data`, { write: true, create: true, truncate: true });
+const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function tensorHead(name: string, type: DataTypeName, shape: readonly number[]): ProtoWriter {
   const tensor = new ProtoWriter();

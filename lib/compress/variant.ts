@@ -4,8 +4,12 @@
 export type VariantName = "base" | "med" | "cheap" | "fp32";
 export const VARIANTS = ["base", "med", "cheap"] as const;
 
-/** How a matrix is multiplied; a variant fixes only its values. */
-export type FormName = "blocks" | "float";
+/**
+ * How a matrix is multiplied; a variant fixes only its values. `float` is that of base and fp32, the others those of
+ * med and cheap: see the files in `forms/`.
+ */
+export type FormName = "float" | typeof QUANTISED_FORMS[number];
+export const QUANTISED_FORMS = ["blocks", "rows8", "rows8x2", "rows8x3", "rows8x4"] as const;
 
 /**
  * `variant.json` in a variant's folder, beside `model.onnx`, `model.onnx.data` and the tokenizer's files
@@ -22,6 +26,7 @@ export interface VariantManifest {
   model: string;
   /** `export` for an ONNX file of the hub, which brings its own weights. */
   variant: VariantName | "export";
+  /** Of `model.onnx`; of a variant that runs, the one that it runs in. */
   form: FormName | "export";
   architecture: string;
   vocabSize: number;

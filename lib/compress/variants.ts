@@ -12,12 +12,12 @@ import { chooseSensitive, type RatedMatrix, rateMatrix } from "./sensitivity.ts"
 import type { FormName, VariantName } from "./variant.ts";
 
 /** Raised when a build of the same checkpoint would write other bytes. */
-export const BUILDER_VERSION = 5;
+export const BUILDER_VERSION = 6;
 
 /** What cheap may weigh more than with each body matrix at 4 bit and no zeros: below 5%, graph and norms aside. */
 const GROWTH = 0.045;
 
-/** The form that a variant is written in. */
+/** The form of a variant's `model.onnx`. */
 export function formNameOf(variant: VariantName): FormName {
   return variant === "med" || variant === "cheap" ? "blocks" : "float";
 }

@@ -39,19 +39,34 @@ const FUNCTIONS = {
   CreateSessionOptions: { index: 10, parameters: ["buffer"], result: STATUS },
   DisableMemPattern: { index: 17, parameters: ["pointer"], result: STATUS },
   SetIntraOpNumThreads: { index: 24, parameters: ["pointer", "i32"], result: STATUS },
+  CreateTensorAsOrtValue: {
+    index: 48,
+    parameters: ["pointer", "buffer", "usize", "i32", "buffer"],
+    result: STATUS,
+  },
   CreateTensorWithDataAsOrtValue: {
     index: 49,
     parameters: ["pointer", "pointer", "usize", "buffer", "usize", "i32", "buffer"],
     result: STATUS,
   },
+  GetTensorMutableData: { index: 51, parameters: ["pointer", "buffer"], result: STATUS },
+  CreateMemoryInfo: { index: 68, parameters: ["buffer", "i32", "i32", "i32", "buffer"], result: STATUS },
   CreateCpuMemoryInfo: { index: 69, parameters: ["i32", "i32", "buffer"], result: STATUS },
   ReleaseStatus: { index: 93, parameters: ["pointer"], result: "void" },
+  ReleaseMemoryInfo: { index: 94, parameters: ["pointer"], result: "void" },
   ReleaseSession: { index: 95, parameters: ["pointer"], result: "void" },
   ReleaseValue: { index: 96, parameters: ["pointer"], result: "void" },
   ReleaseSessionOptions: { index: 100, parameters: ["pointer"], result: "void" },
   AddSessionConfigEntry: { index: 130, parameters: ["pointer", "buffer", "buffer"], result: STATUS },
+  CreateAllocator: { index: 131, parameters: ["pointer", "pointer", "buffer"], result: STATUS },
+  ReleaseAllocator: { index: 132, parameters: ["pointer"], result: "void" },
   AppendCuda: { index: 204, parameters: ["pointer", "pointer"], result: STATUS },
   CreateCudaOptions: { index: 205, parameters: ["buffer"], result: STATUS },
+  UpdateCudaOptions: {
+    index: 206,
+    parameters: ["pointer", "pointer", "pointer", "usize"],
+    result: STATUS,
+  },
   ReleaseCudaOptions: { index: 208, parameters: ["pointer"], result: "void" },
   AppendExecutionProvider: {
     index: 216,
@@ -139,11 +154,12 @@ export class OrtTensor {
   /** Address of the OrtValue. */
   readonly handle: bigint;
   /** Keeps the memory alive. */
-  readonly data: Elements;
+  readonly data: Elements | DeviceArray;
 
   /** @param offset first element in the array */
-  constructor(data: Elements, shape: readonly number[], offset = 0) {
+  constructor(data: Elements | DeviceArray, shape: readonly number[], offset = 0) {
     const { api, memory } = runtime();
+    const onDevice = data instanceof DeviceArray;
     const size = data.BYTES_PER_ELEMENT;
     const length = shape.reduce((a, b) => a * b, 1);
     if (offset + length > data.length) {
@@ -151,16 +167,20 @@ export class OrtTensor {
         `Cannot make a tensor of shape [${shape}] at ${offset} as it must lie in its array: that has ${data.length}`,
       );
     }
+    if (onDevice && !data.hasAddresses && offset > 0) {
+      throw new RangeError(`Cannot make a tensor at ${offset} as it must begin with its WebGPU buffer`);
+    }
+    const begin = onDevice ? data.pointer : Deno.UnsafePointer.of(data)!;
     const out = outPointer();
     check(
       api,
       api.CreateTensorWithDataAsOrtValue(
-        memory,
-        Deno.UnsafePointer.offset(Deno.UnsafePointer.of(data)!, size * offset),
+        onDevice ? data.memory : memory,
+        Deno.UnsafePointer.offset(begin, size * offset),
         BigInt(size * length),
         BigInt64Array.from(shape, BigInt),
         BigInt(shape.length),
-        ELEMENT_TYPES[data.constructor.name as keyof typeof ELEMENT_TYPES],
+        onDevice ? data.elementType : ELEMENT_TYPES[data.constructor.name as keyof typeof ELEMENT_TYPES],
         out,
       ),
     );
@@ -172,6 +192,61 @@ export class OrtTensor {
     runtime().api.ReleaseValue(Deno.UnsafePointer.create(this.handle));
   }
 }
+
+/** Floats in the memory of a session's device. */
+export class DeviceArray {
+  readonly BYTES_PER_ELEMENT: number;
+  readonly elementType: number;
+  /** Of the memory that the tensors lie in. */
+  readonly memory: Deno.PointerValue;
+  /** What CUDA knows its memory by is an address, which parts have as well; WebGPU's is a buffer's handle. */
+  readonly hasAddresses: boolean;
+  readonly pointer: Deno.PointerObject;
+  #allocator: Deno.PointerValue;
+  #whole: Deno.PointerValue;
+
+  /** @throws {Error} with ONNX Runtime's message where the device lacks the memory. */
+  constructor(
+    session: Deno.PointerValue,
+    device: Exclude<Device, "cpu">,
+    Type: Float32ArrayConstructor | Float16ArrayConstructor,
+    readonly length: number,
+  ) {
+    const { api } = runtime();
+    this.BYTES_PER_ELEMENT = Type.BYTES_PER_ELEMENT;
+    this.elementType = ELEMENT_TYPES[Type.name as "Float32Array" | "Float16Array"];
+    this.hasAddresses = device === "cuda";
+    const made = (status: Deno.PointerValue, out: BigUint64Array) => {
+      check(api, status);
+      return pointerIn(out);
+    };
+    const out = outPointer();
+    // 0: device allocator, device 0, default memory
+    this.memory = made(api.CreateMemoryInfo(cString(MEMORY_NAMES[device]), 0, 0, 0, out), out);
+    this.#allocator = made(api.CreateAllocator(session, this.memory, out), out);
+    this.#whole = made(
+      api.CreateTensorAsOrtValue(
+        this.#allocator,
+        BigInt64Array.of(BigInt(length)),
+        1n,
+        this.elementType,
+        out,
+      ),
+      out,
+    );
+    this.pointer = made(api.GetTensorMutableData(this.#whole, out), out)!;
+  }
+
+  /** Frees the memory; its tensors are released before, its session is closed after. */
+  release(): void {
+    const { api } = runtime();
+    api.ReleaseValue(this.#whole);
+    api.ReleaseAllocator(this.#allocator);
+    api.ReleaseMemoryInfo(this.memory);
+  }
+}
+
+const MEMORY_NAMES = { cuda: "Cuda", webgpu: "WebGPU_Buf" };
 
 /** An array outside of V8's heap: a small one on it would move while native code holds its address. */
 export function offHeap<T extends Elements | BigUint64Array<ArrayBuffer>>(
@@ -201,8 +276,14 @@ export class OrtSession {
   #handle: Deno.PointerValue;
   #inputNames: Names;
   #outputNames: Names;
+  #arrays: DeviceArray[] = [];
 
-  private constructor(handle: Deno.PointerValue, inputs: readonly string[], outputs: readonly string[]) {
+  private constructor(
+    handle: Deno.PointerValue,
+    readonly device: Device,
+    inputs: readonly string[],
+    outputs: readonly string[],
+  ) {
     this.#handle = handle;
     this.#inputNames = new Names(inputs);
     this.#outputNames = new Names(outputs);
@@ -240,7 +321,7 @@ export class OrtSession {
         : cString(path);
       const session = offHeap(BigUint64Array, 1);
       check(api, await api.CreateSession(env, file, options, session));
-      return new OrtSession(pointerIn(session), inputs, outputs);
+      return new OrtSession(pointerIn(session), device, inputs, outputs);
     } catch (thrown) {
       throw device === "cpu" || !existsSync(path) ? thrown : deviceError(device, thrown);
     } finally {
@@ -267,7 +348,21 @@ export class OrtSession {
     );
   }
 
+  /** Floats that stay on the session's device until it is closed; their tensors are released before. */
+  array(
+    Type: Float32ArrayConstructor | Float16ArrayConstructor,
+    length: number,
+  ): Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer> | DeviceArray {
+    if (this.device === "cpu") {
+      return offHeap<Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>>(Type, length);
+    }
+    const array = new DeviceArray(this.#handle, this.device, Type, length);
+    this.#arrays.push(array);
+    return array;
+  }
+
   close(): void {
+    for (const array of this.#arrays.splice(0)) array.release();
     if (this.#handle !== null) runtime().api.ReleaseSession(this.#handle);
     this.#handle = null;
   }

@@ -6,12 +6,19 @@
  */
 import { join } from "node:path";
 import type { VariantManifest } from "../compress/variant.ts";
+import { graphFile, SHALLOW_LAYERS } from "../compress/build.ts";
 import { BadInput } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
+import { exactCodes } from "./codes.ts";
+import { KvCache } from "./kv_cache.ts";
 import { offHeap, OrtSession, OrtTensor, type SessionOptions } from "./ort.ts";
 import type { LogitRows, StepRow, StepRunner } from "./runner.ts";
 
 export interface OrtRunnerOptions extends SessionOptions {
+  /** A form whose graph is there (default: that of `model.onnx`). */
+  form?: VariantManifest["form"];
+  /** Runs the first layers alone, for timing. */
+  shallow?: boolean;
   /** Requests that run at once (default 16). */
   slots?: number;
   /** KV positions of a slot (default: the smaller of the model's and 4,096). */
@@ -52,6 +59,7 @@ export class OrtRunner implements StepRunner {
   private constructor(
     manifest: VariantManifest,
     session: OrtSession,
+    kv: KvCache,
     { slots, context, chunk }: { slots: number; context: number; chunk: number },
   ) {
     this.manifest = manifest;
@@ -60,7 +68,7 @@ export class OrtRunner implements StepRunner {
     this.chunk = chunk;
     this.vocabSize = manifest.vocabSize;
     this.#session = session;
-    this.#kv = new KvCache(manifest.layers, slots, context);
+    this.#kv = kv;
     const rows = Math.max(slots, chunk + 1);
     const int64 = () => offHeap(BigInt64Array, rows);
     const [ids, positions, logitRows] = [int64(), int64(), int64()];
@@ -86,6 +94,9 @@ export class OrtRunner implements StepRunner {
    */
   static async create(folder: string, options: OrtRunnerOptions = {}): Promise<OrtRunner> {
     const manifest = await readJson<VariantManifest>(join(folder, "variant.json"));
+    const { shallow = false } = options;
+    manifest.form = options.form ?? manifest.form;
+    if (shallow) manifest.layers.length = Math.min(SHALLOW_LAYERS, manifest.layers.length);
     const { slots = 16, chunk = 128 } = options;
     const { context = Math.min(manifest.contextLength, 4096) } = options;
     if (context > manifest.contextLength) {
@@ -100,7 +111,7 @@ export class OrtRunner implements StepRunner {
     }
     const layers = manifest.layers.flatMap((_, l) => [`${l}.key`, `${l}.value`]);
     const session = await OrtSession.create(
-      join(folder, "model.onnx"),
+      join(folder, graphFile(manifest.form, await exactCodes(), shallow)),
       [
         ...INPUTS,
         ...(manifest.usesPositionIds ? ["position_ids"] : []),
@@ -109,7 +120,14 @@ export class OrtRunner implements StepRunner {
       ["logits", ...layers.map((name) => `present.${name}`)],
       options,
     );
-    const runner = new OrtRunner(manifest, session, { slots, context, chunk });
+    let kv: KvCache;
+    try {
+      kv = await KvCache.create(session, { layers: manifest.layers, slots, context, half: false });
+    } catch (thrown) {
+      session.close();
+      throw thrown;
+    }
+    const runner = new OrtRunner(manifest, session, kv, { slots, context, chunk });
     try {
       runner.#fewestRows = await runner.#measureFewestRows();
     } catch (thrown) {
@@ -135,11 +153,11 @@ export class OrtRunner implements StepRunner {
     for (let row = from; row < to; row++) this.#logitRows[2 * (row - from)] = row;
     this.#seqlens[0] = start + length - 1;
     this.#total[0] = start + length;
-    return await this.#run(slot, 1, length, to - from);
+    return await this.#kv.chunk(slot, start, (kv) => this.#run(kv, 1, length, to - from));
   }
 
   async decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
-    const lowest = rows[0].slot;
+    const lowest = this.#kv.hasParts ? rows[0].slot : 0;
     const batch = Math.max(this.#fewestRows, rows[rows.length - 1].slot - lowest + 1);
     const first = Math.min(lowest, this.#kv.slots - batch);
     let largest = 0;
@@ -157,7 +175,8 @@ export class OrtRunner implements StepRunner {
     this.#total[0] = largest + 1;
     const logitRows = Math.max(this.#fewestRows, rows.length);
     for (let row = rows.length; row < logitRows; row++) this.#logitRows[2 * row] = this.#logitRows[0];
-    return (await this.#run(first, batch, 1, logitRows)).subarray(0, rows.length * this.vocabSize);
+    const logits = await this.#run(this.#kv.range(first, batch), batch, 1, logitRows);
+    return logits.subarray(0, rows.length * this.vocabSize);
   }
 
   /**
@@ -185,8 +204,11 @@ export class OrtRunner implements StepRunner {
     this.#session.close();
   }
 
-  /** Runs slots [first, first + batch) with `length` tokens each; gives float32 [logitRows, vocab]. */
-  async #run(first: number, batch: number, length: number, logitRows: number): Promise<Float32Array> {
+  /**
+   * Runs `batch` slots with `length` tokens each; gives float32 [logitRows, vocab].
+   * @param kv addresses of the slots' keys and values
+   */
+  async #run(kv: BigUint64Array, batch: number, length: number, logitRows: number): Promise<Float32Array> {
     const { inputs, outputs } = this.#session;
     const { ids, positions, seqlens, total, logits } = this.#tensors;
     inputs[0] = ids.shaped(batch, length);
@@ -195,7 +217,6 @@ export class OrtRunner implements StepRunner {
     inputs[3] = this.#tensors.logitRows.shaped(logitRows);
     if (this.manifest.usesPositionIds) inputs[4] = positions.shaped(batch, length);
     outputs[0] = logits.shaped(logitRows, this.vocabSize);
-    const kv = this.#kv.range(first, batch);
     inputs.set(kv, inputs.length - kv.length);
     outputs.set(kv, 1);
     await this.#session.run();
@@ -226,42 +247,5 @@ class ShapedTensors {
   release(): void {
     for (const tensor of this.#made.values()) tensor.release();
     this.#made.clear();
-  }
-}
-
-/** Keys and values of all layers, float32 [slots, kvHeads, context, headDim] each; untouched pages cost nothing. */
-class KvCache {
-  /** Two at least, for a row that needs a companion. */
-  readonly slots: number;
-  #arrays: { data: Float32Array<ArrayBuffer>; shape: [kvHeads: number, context: number, headDim: number] }[];
-  #ranges = new Map<number, { tensors: OrtTensor[]; handles: BigUint64Array }>();
-
-  constructor(layers: VariantManifest["layers"], slots: number, context: number) {
-    this.slots = Math.max(2, slots);
-    this.#arrays = layers.flatMap(({ kvHeads, headDim }) =>
-      ["key", "value"].map(() => ({
-        data: offHeap(Float32Array, this.slots * kvHeads * context * headDim),
-        shape: [kvHeads, context, headDim] as [number, number, number],
-      }))
-    );
-  }
-
-  /** Addresses of the tensors over slots [first, first + count): key and value of each layer. */
-  range(first: number, count: number): BigUint64Array {
-    const key = first * this.slots + count - 1;
-    let range = this.#ranges.get(key);
-    if (range === undefined) {
-      const tensors = this.#arrays.map(({ data, shape: [heads, context, dim] }) =>
-        new OrtTensor(data, [count, heads, context, dim], first * heads * context * dim)
-      );
-      range = { tensors, handles: BigUint64Array.from(tensors, (t) => t.handle) };
-      this.#ranges.set(key, range);
-    }
-    return range.handles;
-  }
-
-  release(): void {
-    for (const { tensors } of this.#ranges.values()) for (const tensor of tensors) tensor.release();
-    this.#ranges.clear();
   }
 }

@@ -1,9 +1,7 @@
 /** One variant of one model, ready to answer: found or built, loaded, with the measures of each answer. */
 import { join } from "node:path";
-import { loadTokenizer, type Tokenizer } from "../checkpoint/tokenizer.ts";
-import { ensureVariant } from "../compress/cache.ts";
-import type { FormName, VariantManifest, VariantName } from "../compress/variant.ts";
-import { exists, readJson } from "../std/files.ts";
+import type { VariantManifest, VariantName } from "../compress/variant.ts";
+import { readJson } from "../std/files.ts";
 import type {
   ContinuationScore,
   GenerateOptions,
@@ -13,14 +11,17 @@ import type {
 } from "../types/mod.ts";
 import { Engine, type EngineStats, type Overlong } from "./engine.ts";
 import { ExportRunner } from "./export_runner.ts";
+import { type FormChoice, prepareVariant } from "./forms.ts";
 import { libraryPath } from "./ort.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
+import { readTokenizer } from "./tokenizer.ts";
 
-export interface ServerOptions extends OrtRunnerOptions {
+export interface ServerOptions extends Omit<OrtRunnerOptions, "form" | "shallow"> {
   /** A name of the catalogue, a hub id, or a path. */
   model: string;
   variant: VariantName;
-  form?: FormName;
+  /** Default `blocks`; `auto` is this machine's fastest. */
+  form?: FormChoice;
   overlong?: Overlong;
   cacheDir?: string;
 }
@@ -69,16 +70,6 @@ export async function loadEngine(
   return { engine, manifest };
 }
 
-/** The tokenizer of a variant's folder, or null where it has none. */
-export async function readTokenizer(folder: string): Promise<Tokenizer | null> {
-  const path = join(folder, "tokenizer.json");
-  if (!await exists(path)) return null;
-  return loadTokenizer({
-    tokenizer: await readJson(path),
-    config: await readJson(join(folder, "tokenizer_config.json")),
-  });
-}
-
 export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
   readonly name: string;
   readonly #options: ServerOptions;
@@ -104,8 +95,8 @@ export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
   start(): Promise<{ engine: Engine; manifest: VariantManifest }> {
     return this.#loaded ??= (async () => {
       libraryPath(); // an unsupported platform shows before anything is downloaded or built
-      const { dir } = await ensureVariant(this.#options);
-      const loaded = await loadEngine(dir, this.#options);
+      const { dir, form } = await prepareVariant(this.#options);
+      const loaded = await loadEngine(dir, { ...this.#options, form });
       this.#engine = loaded.engine;
       return loaded;
     })();

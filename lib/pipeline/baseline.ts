@@ -5,10 +5,11 @@
  * the validation split, accuracy is measured on the test split.
  */
 import { join } from "node:path";
-import type { FormName, VariantName } from "../compress/variant.ts";
+import type { VariantName } from "../compress/variant.ts";
 import { type LoadedData, loadOrBuild } from "../data/mod.ts";
 import type { Device } from "../engine/ort.ts";
 import type { Engine, Overlong } from "../engine/engine.ts";
+import type { FormChoice } from "../engine/forms.ts";
 import { SingleVariantServer } from "../engine/single_variant_server.ts";
 import { accuracyReport, type EvaluationResults, HeldOutEvaluator, type MmluMethod } from "../eval/mod.ts";
 import { ClosedLoopLoadGenerator } from "../load/mod.ts";
@@ -25,7 +26,7 @@ export interface BaselineSettings {
   preset: string;
   model: string;
   variant: VariantName;
-  form?: FormName;
+  form?: FormChoice;
   device: Device;
   slots: number;
   context?: number;

@@ -10,7 +10,7 @@ import type { VariantManifest, VariantName } from "../compress/variant.ts";
 import type { LoadedData } from "../data/mod.ts";
 import { compareRunners, type Divergence } from "../engine/divergence.ts";
 import { OrtRunner } from "../engine/ort_runner.ts";
-import { readTokenizer } from "../engine/single_variant_server.ts";
+import { readTokenizer } from "../engine/tokenizer.ts";
 import { createRandom, shuffle } from "../math/mod.ts";
 import { buildPrompt, promptHash, toMessages } from "../prompts/mod.ts";
 import { BadInput } from "../std/errors.ts";

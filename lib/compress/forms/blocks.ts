@@ -78,6 +78,24 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
   };
 }
 
+/** The form over matrices that a variant's files hold. */
+export function storedBlocks(rounding: Rounding): MatrixForm & { layoutOf(name: string): BlockLayout } {
+  const layouts = new Map<string, BlockLayout>();
+  const form = blocksForm({ rounding, layout: ({ name }) => layouts.get(name)! });
+  return {
+    ...form,
+    layoutOf: (name) => layouts.get(name)!,
+    store(file, source, role) {
+      const { name, rows, cols } = source;
+      layouts.set(name, {
+        bits: file.bytesOf(`${name}.q`) === rows * cols ? 8 : 4,
+        block: 4 * rows * cols / file.bytesOf(`${name}.scales`),
+      });
+      return form.store(file, source, role);
+    },
+  };
+}
+
 /** Bytes of a matrix: codes, scales and zeros. */
 export function storedBytes(
   { rows, cols }: Pick<MatrixSource, "rows" | "cols">,

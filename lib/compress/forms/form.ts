@@ -21,7 +21,7 @@ export interface MatrixForm {
    * @param x float32 [B, S, cols]
    * @returns float32 [B, S, rows]
    */
-  multiply(file: OnnxFile, x: string, source: MatrixSource): string;
+  multiply(file: OnnxFile, x: string, source: MatrixSource): string | Promise<string>;
   /**
    * Adds the lookup of rows.
    * @param ids int64 [B, S]

@@ -1,0 +1,165 @@
+/**
+ * rows8: an integer matmul. Each row of activations is rounded to 8 bits with a scale of its own, so that a row's
+ * result does not depend on the others in the batch, and so is each row of a matrix. Where large values are rare and
+ * far from the rest, rows are cut into groups (rows8x2: two) with a scale and a product each.
+ *
+ * The weights come from a variant that is there: those that `blocks` stored, rounded once more.
+ */
+import type { MatrixSource } from "../matrix_source.ts";
+import type { OnnxFile } from "../onnx_file.ts";
+import type { BlockLayout, Rounding } from "../quantise.ts";
+import { storedBlocks } from "./blocks.ts";
+import type { MatrixForm } from "./form.ts";
+
+/**
+ * Type of the codes of weights. The products are the same; but without VNNI the kernel for int8 adds pairs of
+ * products in 16 bits, which overflow, and with it the one for uint8 is slow.
+ */
+export type CodeType = "uint8" | "int8";
+
+export interface RowsOptions {
+  /** Groups that a row is cut into. */
+  groups: number;
+  codes: CodeType;
+  /** Of the variant. */
+  rounding: Rounding;
+}
+
+const MS = { domain: "com.microsoft" };
+const TOP = 127, MIDDLE = 128;
+/** Rows that are turned into columns at a time. */
+const TILE = 64;
+
+export function rowsForm({ groups, codes, rounding }: RowsOptions): MatrixForm {
+  const blocks = storedBlocks(rounding);
+  const inputs = new Map<string, QuantisedGroup[]>();
+  let head: string | undefined;
+  return {
+    store(file, source, role) {
+      if (role !== "body") head = source.name;
+      return blocks.store(file, source, role);
+    },
+    gather: blocks.gather,
+    async multiply(file, x, source) {
+      const bounds = groupBounds(source.cols, groups);
+      await expand(file, source, blocks.layoutOf(source.name), bounds, codes);
+      let input = inputs.get(x);
+      if (!input) inputs.set(x, input = quantise(file, x, bounds, source.name === head));
+      const products = input.map(({ codes: activations, largest }, g) => {
+        const product = file.node(
+          "MatMulIntegerToFloat",
+          [
+            activations,
+            `${source.name}.rows8.${g}`,
+            step(file),
+            `${source.name}.rows8.${g}.scales`,
+            middle(file, []),
+            ...codes === "uint8" ? [middle(file, [1])] : [],
+          ],
+          {},
+          MS,
+        );
+        return file.node("Mul", [product, largest]);
+      });
+      return products.length === 1 ? products[0] : file.node("Sum", products);
+    },
+  };
+}
+
+/** Bounds [0, .., cols] of nearly equal groups, at multiples of 16. */
+export function groupBounds(cols: number, groups: number): number[] {
+  return Array.from(
+    { length: groups + 1 },
+    (_, g) => g === groups ? cols : 16 * Math.round(g * cols / groups / 16),
+  );
+}
+
+interface QuantisedGroup {
+  /** uint8 [.., columns of the group], about 128 */
+  codes: string;
+  /** Largest magnitude of each row, float32 [.., 1]. */
+  largest: string;
+}
+
+/** Rounds the groups of x float32 [.., cols]. */
+function quantise(
+  file: OnnxFile,
+  x: string,
+  bounds: readonly number[],
+  mayBeEmpty: boolean,
+): QuantisedGroup[] {
+  const sizes = bounds.slice(1).map((to, g) => to - bounds[g]);
+  const parts = sizes.map((_, g) => `${x}.group${g}`);
+  if (sizes.length > 1) file.node("Split", [x, int64(file, sizes)], { axis: -1 }, { outputs: parts });
+  else parts[0] = x;
+  return parts.map((part) => {
+    let reduced = file.node("ReduceMax", [file.node("Abs", [part]), int64(file, [-1])]);
+    // Without rows the runtime leaves the axis as it was.
+    if (mayBeEmpty) {
+      reduced = file.node("Slice", [reduced, int64(file, [0]), int64(file, [1]), int64(file, [-1])]);
+    }
+    // A row of zeros keeps something to divide by.
+    const largest = file.node("Max", [
+      reduced,
+      file.constant("rows8.least", "float", [], new Float32Array([1e-30])),
+    ]);
+    const relative = file.node("Div", [part, largest]);
+    return { codes: file.node("QuantizeLinear", [relative, step(file), middle(file, [])]), largest };
+  });
+}
+
+/** Stores the codes of each group [columns of the group, rows] and their scales float32 [rows], once. */
+async function expand(
+  file: OnnxFile,
+  { name, rows, cols }: MatrixSource,
+  { bits, block }: BlockLayout,
+  bounds: readonly number[],
+  type: CodeType,
+): Promise<void> {
+  if (file.has(`${name}.rows8`)) return;
+  const groups = bounds.length - 1;
+  const scales = Array.from({ length: groups }, () => new Float32Array(rows));
+  await file.streamedWeight(`${name}.rows8`, type, [cols, rows], async (write) => {
+    const q = await file.read(`${name}.q`);
+    const stored = new Float32Array((await file.read(`${name}.scales`)).buffer);
+    const zeros = file.has(`${name}.zeros`) ? await file.read(`${name}.zeros`) : null;
+    const perRow = cols / block, zeroBytes = Math.ceil(perRow / 2), middleCode = 1 << bits - 1;
+    const shift = type === "uint8" ? MIDDLE : 0;
+    const codes = new Uint8Array(cols * rows),
+      row = new Float32Array(cols),
+      tile = new Uint8Array(TILE * cols);
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0, at = r * cols; c < cols; c++, at++) {
+        const b = Math.floor(c / block);
+        const code = bits === 8 ? q[at] : q[at >> 1] >> 4 * (at & 1) & 15;
+        const zero = zeros === null ? middleCode : zeros[r * zeroBytes + (b >> 1)] >> 4 * (b & 1) & 15;
+        row[c] = (code - zero) * stored[r * perRow + b];
+      }
+      const i = r % TILE;
+      for (let g = 0; g < groups; g++) {
+        let largest = 1e-30;
+        for (let c = bounds[g]; c < bounds[g + 1]; c++) largest = Math.max(largest, Math.abs(row[c]));
+        scales[g][r] = largest / TOP;
+        const inverse = TOP / largest;
+        for (let c = bounds[g]; c < bounds[g + 1]; c++) {
+          tile[i * cols + c] = Math.round(row[c] * inverse) + shift;
+        }
+      }
+      if (i < TILE - 1 && r < rows - 1) continue;
+      for (let c = 0; c < cols; c++) {
+        for (let k = 0; k <= i; k++) codes[c * rows + r - i + k] = tile[k * cols + c];
+      }
+    }
+    await write(codes);
+  });
+  for (let g = 0; g < groups; g++) {
+    file.alias(`${name}.rows8.${g}`, `${name}.rows8`, [bounds[g + 1] - bounds[g], rows], bounds[g] * rows);
+    await file.weight(`${name}.rows8.${g}.scales`, "float", [rows], scales[g]);
+  }
+}
+
+const int64 = (file: OnnxFile, values: readonly number[]) =>
+  file.constant(`rows8.int64.${values}`, "int64", [values.length], BigInt64Array.from(values, BigInt));
+const step = (file: OnnxFile) => file.constant("rows8.step", "float", [], new Float32Array([1 / TOP]));
+const middle = (file: OnnxFile, shape: readonly number[]) =>
+  file.constant(`rows8.middle.${shape}`, "uint8", shape, new Uint8Array([MIDDLE]));

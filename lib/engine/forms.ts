@@ -1,0 +1,243 @@
+/**
+ * Which form of a variant runs fastest here. A variant fixes the values of its weights; the form, how they are
+ * multiplied: which one is fastest depends on the CPU, and which ones are near enough, on the checkpoint.
+ */
+import { join } from "node:path";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { openCheckpoint } from "../checkpoint/open.ts";
+import { addForm, SHALLOW_LAYERS, type VariantReport } from "../compress/build.ts";
+import { type EnsuredVariant, type EnsureOptions, ensureVariant } from "../compress/cache.ts";
+import { type FormName, QUANTISED_FORMS, type VariantManifest } from "../compress/variant.ts";
+import { median } from "../math/mod.ts";
+import { BadInput } from "../std/errors.ts";
+import { readJson, writeJson } from "../std/files.ts";
+import { say } from "../std/progress.ts";
+import { exactCodes } from "./codes.ts";
+import { compareRunners } from "./divergence.ts";
+import { ORT_VERSION, type SessionOptions } from "./ort.ts";
+import { OrtRunner } from "./ort_runner.ts";
+import { readTokenizer } from "./tokenizer.ts";
+
+/** `auto`: the one that was fastest here. */
+export const FORM_CHOICES = ["auto", ...QUANTISED_FORMS] as const;
+export type FormChoice = typeof FORM_CHOICES[number];
+
+/** `med`: largest mean KL to base, in nats. */
+export const MED_KL = 0.01;
+/** `cheap`: largest KL to base, relative to that of its blocks. */
+export const CHEAP_KL_RATIO = 1.1;
+
+/** One entry of `tuning` in `report.json`: a machine's choice. Times in ms, KL in nats. */
+export interface Tuning {
+  cpu: string;
+  threads: number;
+  ort_version: string;
+  chosen: FormName;
+  candidates: {
+    form: FormName;
+    /** A step of the whole model, from that of its first layers. */
+    decode_1_ms: number;
+    decode_8_ms: number;
+    decode_32_ms: number;
+    prefill_128_ms: number;
+    /** 8 requests of 128 prompt and 128 output tokens: what is compared. */
+    workload_ms: number;
+    /** Null where the form was not faster than the choice, and so not measured. */
+    kl_to_base: number | null;
+    kl_limit: number | null;
+  }[];
+}
+
+export interface PrepareOptions extends EnsureOptions, Pick<SessionOptions, "device" | "threads"> {
+  /** Default `blocks`, the same arithmetic everywhere. */
+  form?: FormChoice;
+}
+
+/**
+ * Finds or builds a variant and the graph of a form; `auto` takes this machine's fastest, which is measured the
+ * first time.
+ * @throws {BadInput} where the model cannot be had, or the variant has no such form.
+ */
+export async function prepareVariant(
+  options: PrepareOptions,
+): Promise<EnsuredVariant & { form: VariantManifest["form"] }> {
+  const ensured = await ensureVariant(options);
+  const { dir, manifest } = ensured;
+  const { form = "blocks", device = "cpu" } = options;
+  if (manifest.form !== "blocks") {
+    if (form !== "auto" && options.form !== undefined && manifest.form !== "export") {
+      throw new BadInput(
+        `Cannot run ${manifest.variant} as ${form} as its form must be ${manifest.form}: only med and cheap have others`,
+      );
+    }
+    return { ...ensured, form: manifest.form };
+  }
+  if (form === "auto") {
+    if (device !== "cpu") return { ...ensured, form: "blocks" };
+    return { ...ensured, form: await tunedForm(ensured, options) };
+  }
+  if (form !== "blocks") {
+    if (device !== "cpu") throw new BadInput(`Cannot run ${form} on ${device} as its device must be cpu`);
+    await withCheckpoint(
+      ensured,
+      async (checkpoint) => await addForm(checkpoint, dir, { form, codes: await exactCodes() }),
+    );
+  }
+  return { ...ensured, form };
+}
+
+async function withCheckpoint<T>(
+  { checkpoint: path }: EnsuredVariant,
+  use: (checkpoint: Awaited<ReturnType<typeof openCheckpoint>>) => Promise<T>,
+): Promise<T> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    return await use(checkpoint);
+  } finally {
+    checkpoint.close();
+  }
+}
+
+/** This machine's choice, from the variant's report or measured now. */
+async function tunedForm(ensured: EnsuredVariant, options: PrepareOptions): Promise<FormName> {
+  const { dir, manifest } = ensured;
+  const threads = options.threads ?? navigator.hardwareConcurrency;
+  const machine = { cpu: cpus()[0]?.model ?? "unknown", threads, ort_version: ORT_VERSION };
+  const path = join(dir, "report.json");
+  const report = await readJson<VariantReport & { tuning?: Tuning[] }>(path);
+  const isHere = (t: Tuning) =>
+    Object.entries(machine).every(([key, value]) => t[key as keyof typeof machine] === value);
+  const known = report.tuning?.find(isHere);
+  if (known) {
+    const form = known.chosen;
+    await withCheckpoint(ensured, async (c) => await addForm(c, dir, { form, codes: await exactCodes() }));
+    return form;
+  }
+  say(`  Choosing the fastest form of ${manifest.variant} on this machine`);
+  const candidates = await timeForms(ensured, options);
+  candidates.sort((a, b) => a.workload_ms - b.workload_ms);
+  const chosen = await firstNearBase(ensured, options, candidates);
+  const tuning: Tuning = { ...machine, chosen, candidates };
+  const others = (await readJson<typeof report>(path)).tuning?.filter((t) => !isHere(t)) ?? [];
+  await writeJson(path, { ...report, tuning: [...others, tuning] });
+  const [best, blocks] = [chosen, "blocks"].map((f) => candidates.find((c) => c.form === f)!.workload_ms);
+  say(`  Form ${chosen}, ${(blocks / best).toFixed(2)} times as fast as blocks`);
+  return chosen;
+}
+
+type Candidate = Tuning["candidates"][number];
+
+const ROUNDS = 5, PAST = 200, PROMPT = 128;
+
+/** Times a few layers of the real shape in each form, one after another in each round, and the head. */
+async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): Promise<Candidate[]> {
+  const type = await exactCodes(), { dir, manifest } = ensured;
+  await withCheckpoint(ensured, async (checkpoint) => {
+    for (const form of QUANTISED_FORMS) await addForm(checkpoint, dir, { form, codes: type, shallow: true });
+  });
+  const runners: { form: FormName; runner: OrtRunner; times: Map<string, number[]> }[] = [];
+  try {
+    for (const form of QUANTISED_FORMS) {
+      const runner = await OrtRunner.create(dir, {
+        form,
+        shallow: true,
+        threads,
+        slots: 32,
+        context: PAST + 32,
+        spinUs: 0, // the others' threads must not spin meanwhile
+      });
+      runners.push({ form, runner, times: new Map() });
+    }
+    const prompt = Array.from({ length: PROMPT }, (_, i) => (i * 7919) % manifest.vocabSize);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { runner, times } of runners) {
+        const time = async (key: string, run: () => Promise<unknown>) => {
+          await run();
+          const from = performance.now();
+          await run();
+          times.set(key, [...times.get(key) ?? [], performance.now() - from]);
+        };
+        await time("prefill", () => runner.prefill(0, prompt, 0, "none"));
+        for (const batch of [1, 8, 32]) {
+          const rows = Array.from({ length: batch }, (_, slot) => ({ slot, tokenId: slot, position: PAST }));
+          await time(`head ${batch}`, () => runner.prefill(0, prompt, 0, [PROMPT - batch, PROMPT]));
+          await time(`decode ${batch}`, () => runner.decode(rows, () => 0));
+        }
+      }
+    }
+  } finally {
+    for (const { runner } of runners) runner.close();
+  }
+  const scale = manifest.layers.length / Math.min(SHALLOW_LAYERS, manifest.layers.length);
+  return runners.map(({ form, times }) => {
+    const of = (key: string) => median(times.get(key)!)!;
+    const prefill = of("prefill");
+    const decode = (batch: number) => {
+      const head = Math.max(0, of(`head ${batch}`) - prefill);
+      return scale * Math.max(0, of(`decode ${batch}`) - head) + head;
+    };
+    const [decode_1_ms, decode_8_ms, decode_32_ms] = [1, 8, 32].map(decode);
+    const prefill_128_ms = scale * prefill;
+    const workload_ms = 8 * prefill_128_ms + 128 * decode_8_ms;
+    return {
+      form,
+      decode_1_ms,
+      decode_8_ms,
+      decode_32_ms,
+      prefill_128_ms,
+      workload_ms,
+      kl_to_base: null,
+      kl_limit: null,
+    };
+  });
+}
+
+/** Tokens of the fixed text that distributions are compared on. */
+const POSITIONS = 384;
+
+/** The fastest candidate whose distributions are near enough to base's; writes what it measures into them. */
+async function firstNearBase(
+  ensured: EnsuredVariant,
+  options: PrepareOptions,
+  candidates: Candidate[],
+): Promise<FormName> {
+  const { dir, manifest } = ensured;
+  const tokenizer = await readTokenizer(dir);
+  if (candidates[0].form === "blocks" || tokenizer === null) return "blocks";
+  const text = await Deno.readTextFile(fileURLToPath(new URL("../../data/report_text.txt", import.meta.url)));
+  const ids = tokenizer.promptIds({ text }).slice(0, Math.min(POSITIONS, manifest.contextLength));
+  const base = await ensureVariant({ ...options, variant: "base" });
+  const load = (folder: string, form?: FormName) =>
+    OrtRunner.create(folder, {
+      form,
+      threads: options.threads,
+      slots: 1,
+      context: ids.length,
+      chunk: 64,
+      spinUs: 0,
+    });
+  const reference = await load(base.dir);
+  try {
+    const distance = async (form: FormName) => {
+      const runner = await load(dir, form);
+      try {
+        return (await compareRunners(reference, [runner], [ids]))[0].meanKl;
+      } finally {
+        runner.close();
+      }
+    };
+    const limit = manifest.variant === "med" ? MED_KL : CHEAP_KL_RATIO * await distance("blocks");
+    for (const candidate of candidates) {
+      const { form } = candidate;
+      if (form === "blocks") break;
+      await withCheckpoint(ensured, async (c) => await addForm(c, dir, { form, codes: await exactCodes() }));
+      candidate.kl_to_base = await distance(form);
+      candidate.kl_limit = limit;
+      if (candidate.kl_to_base <= limit) return form;
+    }
+    return "blocks";
+  } finally {
+    reference.close();
+  }
+}
