@@ -12,7 +12,7 @@ import {
   percent,
   sloText,
 } from "../metrics/mod.ts";
-import { chartsOf } from "./charts.ts";
+import { chartsOf } from "./charts/mod.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
 import { STYLE } from "./style.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
 import { MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
-import { chartsOf, ecdfPoints } from "./charts.ts";
+import { chartsOf, ecdfPoints } from "./charts/mod.ts";
 import { writeHtmlReport } from "./html_report.ts";
 import { readRun } from "./run_documents.ts";
 import { renderSvg } from "./svg.ts";

@@ -1,7 +1,7 @@
 /** Vega-Lite specs to SVG without a browser. */
 import process from "node:process";
 import type { TopLevelSpec } from "vega-lite";
-import type { Chart } from "./charts.ts";
+import type { Chart } from "./charts/chart.ts";
 import { escapeHtml } from "./html.ts";
 import { chartConfig } from "./theme.ts";
 
