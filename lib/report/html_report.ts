@@ -1,5 +1,6 @@
 /**
- * A run folder as one self-contained HTML page: no network, no script, light and dark, for screen and print.
+ * A run folder as one self-contained HTML page: no network, light and dark, for screen and print; charts answer to
+ * the mouse and tables sort where scripts run.
  */
 import { join } from "node:path";
 import { MMLU_CHANCE } from "../eval/mod.ts";
@@ -15,9 +16,14 @@ import {
 import { chartsOf } from "./charts/mod.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
+import { pageScript } from "./page_script.ts";
 import { STYLE } from "./style.ts";
 import { renderSvg } from "./svg.ts";
 import { judge, TARGET_ATTAINMENT } from "./verdict.ts";
+
+/** The page may load nothing; Vega makes functions of a spec's expressions. */
+const NO_NETWORK =
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data:";
 
 /**
  * Writes `report.html` into a run folder.
@@ -30,11 +36,28 @@ export async function writeHtmlReport(runDir: string): Promise<string> {
   return path;
 }
 
+/**
+ * Writes each chart of a run folder to a file of its own, `charts/<id>.svg`.
+ * @returns the paths of the files
+ * @throws {BadInput} where the folder holds no finished run.
+ */
+export async function writeCharts(runDir: string): Promise<string[]> {
+  const { levels, evaluation } = await readRun(runDir);
+  const dir = join(runDir, "charts"), paths: string[] = [];
+  await Deno.mkdir(dir, { recursive: true });
+  for (const chart of chartsOf(levels, evaluation)) {
+    const path = join(dir, `${chart.id}.svg`);
+    await writeAtomic(path, await renderSvg(chart));
+    paths.push(path);
+  }
+  return paths;
+}
+
 /** Gives the page for the documents of a run. */
 export async function htmlReport(documents: RunDocuments): Promise<string> {
   const { run, levels, evaluation, isSample } = documents;
-  const figures: string[] = [];
-  for (const chart of chartsOf(levels, evaluation)) {
+  const charts = chartsOf(levels, evaluation), figures: string[] = [];
+  for (const chart of charts) {
     figures.push(`<figure id="${chart.id}">\n${await renderSvg(chart, "currentColor")}\n</figure>`);
   }
   const title = titleOf(run);
@@ -42,6 +65,7 @@ export async function htmlReport(documents: RunDocuments): Promise<string> {
     '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="color-scheme" content="light dark">',
+    `<meta http-equiv="Content-Security-Policy" content="${NO_NETWORK}">`,
     `<title>${escapeHtml(title)}</title>`,
     `<style>${STYLE}</style>\n</head>\n<body>\n<main>`,
     `<header><p class="kicker">slolab baseline report</p><h1>${escapeHtml(title)}</h1></header>`,
@@ -54,7 +78,9 @@ export async function htmlReport(documents: RunDocuments): Promise<string> {
     loadSection(documents),
     accuracySection(documents),
     settingsSection(documents),
-    "</main>\n</body>\n</html>\n",
+    "</main>",
+    await pageScript(charts),
+    "</body>\n</html>\n",
   ].filter((part) => part !== "").join("\n");
 }
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { BadInput } from "../std/errors.ts";
 import { MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
 import { chartsOf, ecdfPoints } from "./charts/mod.ts";
-import { writeHtmlReport } from "./html_report.ts";
+import { writeCharts, writeHtmlReport } from "./html_report.ts";
 import { readRun } from "./run_documents.ts";
 import { renderSvg } from "./svg.ts";
 import { type TestRun, writeTestRun } from "./testing/run.ts";
@@ -20,11 +20,14 @@ async function inRun(options: TestRun, run: (dir: string) => Promise<void>): Pro
 
 const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
 
-Deno.test("writeHtmlReport() makes one page that needs neither network nor script", () =>
+Deno.test("writeHtmlReport() makes one page that loads nothing, with its charts as pictures too", () =>
   inRun({}, async (dir) => {
     const path = await writeHtmlReport(dir);
     assert.equal(path, join(dir, "report.html"));
-    const html = await Deno.readTextFile(path);
+    const page = await Deno.readTextFile(path);
+    assert.match(page, /"Content-Security-Policy" content="default-src 'none'/);
+    assert.doesNotMatch(page, /<script [^>]|sourceMappingURL/);
+    const html = page.replaceAll(/<script>.*?<\/script>/gs, "");
     assert.doesNotMatch(html, /<script|<link|<img|@import|url\((?!#)|\ssrc=/);
     assert.deepEqual(
       new Set(html.match(/https?:[^"'\s<]+/g)),
@@ -67,6 +70,16 @@ Deno.test("writeHtmlReport() names what is missing or broken", () =>
     await assert.rejects(writeHtmlReport(dir), /line 1 is '\{"a":1\}'/);
     await Deno.writeTextFile(join(dir, "summary.json"), '{"rows":[]}');
     await assert.rejects(writeHtmlReport(dir), /must hold load_test_summary: its keys are rows/);
+  }));
+
+Deno.test("writeCharts() writes each chart as a picture of its own", () =>
+  inRun({ concurrencies: [1, 2], requests: 20 }, async (dir) => {
+    const paths = await writeCharts(dir);
+    assert.deepEqual(
+      paths.map((path) => relative(dir, path)),
+      ["latency", "throughput", "slo", "ecdf", "accuracy"].map((id) => join("charts", `${id}.svg`)),
+    );
+    for (const path of paths) assert.match(await Deno.readTextFile(path), /^<svg [^]*<\/svg>$/);
   }));
 
 Deno.test("chartsOf() draws a mark for each figure and its interval", () =>

@@ -24,6 +24,21 @@ h2 { font-size: 19px; margin: 36px 0 12px; }
 .ok { border-left-color: var(--ok); } .warn { border-left-color: var(--warn); } .bad { border-left-color: var(--bad); }
 figure { margin: 0 0 28px; overflow-x: auto; break-inside: avoid; }
 figure svg { max-width: 100%; height: auto; }
+figure .live, figure.enlivened > svg { display: none; }
+figure.enlivened .live { display: block; }
+.live svg { max-width: none; }
+@media print { figure.enlivened > svg { display: inline; } figure.enlivened .live { display: none; } }
+thead button { all: unset; cursor: pointer; }
+thead button:hover { text-decoration: underline; }
+thead button:focus-visible { outline: 2px solid; outline-offset: 2px; }
+[aria-sort] button::after { content: " ▲"; font-size: 10px; }
+[aria-sort="descending"] button::after { content: " ▼"; }
+#vg-tooltip-element { position: fixed; z-index: 10; visibility: hidden; pointer-events: none; padding: 6px 10px;
+  font-size: 13px; background: var(--paper); border: 1px solid var(--line); border-radius: 6px;
+  box-shadow: 0 2px 8px rgb(0 0 0 / 20%); }
+#vg-tooltip-element.visible { visibility: visible; }
+#vg-tooltip-element td { padding: 1px 4px; border: 0; text-align: left; }
+#vg-tooltip-element td.key { color: var(--soft); }
 .scroll { overflow-x: auto; margin: 0 0 20px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
 caption { text-align: left; padding-bottom: 4px; }

@@ -1,5 +1,6 @@
 /** Vega-Lite specs to SVG without a browser. */
 import process from "node:process";
+import type { Spec } from "vega";
 import type { TopLevelSpec } from "vega-lite";
 import type { Chart } from "./charts/chart.ts";
 import { escapeHtml } from "./html.ts";
@@ -18,11 +19,11 @@ async function loadVega() {
 }
 
 /**
- * Draws a chart as an SVG element with its alt text.
- * @param ink colour of text and axes; `currentColor` follows the page that the SVG stands in
- * @throws {Error} where the spec does not compile.
+ * Compiles a chart to a Vega spec.
+ * @param ink colour of text and axes; `currentColor` follows the page that the chart stands in
+ * @throws {Error} where the spec is not sound.
  */
-export async function renderSvg(chart: Chart, ink?: string): Promise<string> {
+export async function compileChart(chart: Chart, ink?: string): Promise<Spec> {
   const { vega, vegaLite } = await loadVega();
   // A copy: Vega writes into the data that it is given.
   const spec = structuredClone(ink === undefined ? chart.spec : { ...chart.spec, config: chartConfig(ink) });
@@ -33,7 +34,18 @@ export async function renderSvg(chart: Chart, ink?: string): Promise<string> {
   if (warnings.length) {
     throw new Error(`Cannot draw ${chart.id} as its spec must be sound: ${warnings.join("; ")}`);
   }
-  const view = new vega.View(vega.parse(compiled), { renderer: "none", logger });
+  return compiled;
+}
+
+/**
+ * Draws a chart as an SVG element with its alt text.
+ * @param ink colour of text and axes; `currentColor` follows the page that the SVG stands in
+ * @throws {Error} where the spec does not compile.
+ */
+export async function renderSvg(chart: Chart, ink?: string): Promise<string> {
+  const compiled = await compileChart(chart, ink);
+  const { vega } = await loadVega();
+  const view = new vega.View(vega.parse(compiled), { renderer: "none" });
   const svg = await view.toSVG();
   view.finalize();
   return svg

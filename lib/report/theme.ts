@@ -33,11 +33,13 @@ export function chartConfig(ink: string): object {
       titleColor: ink,
       orient: "top",
       labelLimit: 0,
+      titleLimit: 0,
       labelFontSize: 11,
       titleFontSize: 11,
       symbolStrokeWidth: 2,
     },
     title: { color: ink, subtitleColor: ink, anchor: "start", fontSize: 13, subtitleFontSize: 11, offset: 8 },
+    mark: { color: PALETTE[0] },
     view: { stroke: null },
     range: { category: PALETTE },
   };

@@ -50,6 +50,13 @@ export function accuracyChart(evaluation: EvaluationDocument): Chart {
           axis: { format: "%", grid: true },
           scale: { domain: [0, 1] },
         },
+        tooltip: [
+          { field: "label", title: "questions" },
+          { field: "accuracy", title: "right", format: ".1%" },
+          { field: "lower", title: "from", format: ".1%" },
+          { field: "upper", title: "to", format: ".1%" },
+          { field: "count", title: "questions asked" },
+        ],
         color: {
           field: "kind",
           legend: null,
@@ -68,7 +75,11 @@ export function accuracyChart(evaluation: EvaluationDocument): Chart {
         {
           transform: [{ filter: "datum.chance !== null" }],
           mark: { type: "tick", thickness: 1.5, color: PALETTE[6] },
-          encoding: { x: { field: "chance", type: "quantitative" }, color: { value: PALETTE[6] } },
+          encoding: {
+            x: { field: "chance", type: "quantitative" },
+            color: { value: PALETTE[6] },
+            tooltip: { field: "chance", title: "guessing", format: ".0%" },
+          },
         },
       ],
     }),

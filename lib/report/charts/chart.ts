@@ -33,6 +33,7 @@ export function limitLine(limit: number): object {
       x: null,
       xOffset: null,
       y: { field: "limit", type: "quantitative" },
+      tooltip: { field: "limit", title: "SLO limit, ms" },
       color: { value: PALETTE[6] },
     },
   };
@@ -43,6 +44,20 @@ export function limitWords({ summary: { slo } }: MetricsDocument): string {
   const words = ([["TTFT", slo.ttft_ms], ["TPOT", slo.tpot_ms], ["E2E", slo.e2e_ms]] as const)
     .flatMap(([name, ms]) => ms === null ? [] : [`${name} ≤ ${ms} ms`]);
   return words.length ? words.join(", ") : "none";
+}
+
+/**
+ * A choice of series by clicking on the legend (with shift: several), for `{ filter: { param: "shown" } }`.
+ * @param field that tells the series apart
+ * @param views names of the views that have the legend
+ */
+export function legendFilter(field: string, views?: readonly string[]): object {
+  return {
+    name: "shown",
+    select: { type: "point", fields: [field] },
+    bind: "legend",
+    ...(views && { views }),
+  };
 }
 
 /** Completes a spec; the types of vega-lite cannot follow specs that are put together from parts. */

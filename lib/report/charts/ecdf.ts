@@ -2,7 +2,7 @@ import { quantileSorted, sorted } from "../../math/mod.ts";
 import { figure } from "../../metrics/mod.ts";
 import type { Level } from "../run_documents.ts";
 import { DASHES } from "../theme.ts";
-import { type Chart, completeSpec, PANEL_WIDTH } from "./chart.ts";
+import { type Chart, completeSpec, legendFilter, PANEL_WIDTH } from "./chart.ts";
 
 /** Distributions of TTFT and end-to-end latency, a curve for each level. */
 export function ecdfChart(levels: Level[]): Chart {
@@ -14,7 +14,7 @@ export function ecdfChart(levels: Level[]): Chart {
       concurrency,
       values: sorted(records.flatMap((r) => r.error === null && r[key] !== null ? [r[key]] : [])),
     })).filter((c) => c.values.length > 0);
-    return { title, curves };
+    return { title, key, curves };
   });
   const order = levels.map((l) => l.concurrency);
   return {
@@ -28,8 +28,11 @@ export function ecdfChart(levels: Level[]): Chart {
       ).join(". ") + ".",
     spec: completeSpec({
       title: { text: "Distribution of latency", subtitle: "Share of requests that took at most so long" },
-      hconcat: panels.map(({ title, curves }) => ({
+      params: [legendFilter("concurrency", panels.map((p) => p.key))],
+      hconcat: panels.map(({ title, key, curves }) => ({
+        name: key,
         title,
+        transform: [{ filter: { param: "shown" } }],
         width: PANEL_WIDTH,
         height: 190,
         data: {
@@ -60,6 +63,11 @@ export function ecdfChart(levels: Level[]): Chart {
             title: "concurrency",
             scale: { domain: order, range: DASHES },
           },
+          tooltip: [
+            { field: "concurrency", title: "concurrency" },
+            { field: "ms", title: "ms", format: ",.1f" },
+            { field: "share", title: "requests within it", format: ".1%" },
+          ],
         },
       })),
     }),

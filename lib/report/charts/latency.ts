@@ -4,6 +4,7 @@ import {
   type Chart,
   completeSpec,
   CONCURRENCY_AXIS,
+  legendFilter,
   limitLine,
   limitWords,
   type Measured,
@@ -18,6 +19,9 @@ const METRIC_NAMES: Record<MetricKey, string> = {
   queue_wait: "Queue wait",
 };
 
+const LEGEND = "percentile, from left to right";
+const SHOWN = ["p50", "p95", "p99"] as const;
+
 /** Latency percentiles with their intervals over concurrency. */
 export function latencyChart(levels: Measured[]): Chart {
   const keys = (Object.keys(METRIC_NAMES) as MetricKey[])
@@ -30,7 +34,7 @@ export function latencyChart(levels: Measured[]): Chart {
   };
   const rows = (key: MetricKey) =>
     levels.flatMap(({ concurrency, metrics }) =>
-      (["p50", "p95", "p99"] as const).flatMap((p) => intervalRow(concurrency, p, metrics[key]))
+      SHOWN.flatMap((p) => intervalRow(concurrency, p, metrics[key]))
     );
   const panel = (key: MetricKey) => {
     const values = rows(key);
@@ -38,6 +42,7 @@ export function latencyChart(levels: Measured[]): Chart {
     const top = Math.max(...values.map((v) => v.drawn_upper));
     return {
       title: METRIC_NAMES[key],
+      transform: [{ filter: { param: "shown" } }],
       width: PANEL_WIDTH,
       height: 170,
       data: { values },
@@ -45,7 +50,19 @@ export function latencyChart(levels: Measured[]): Chart {
         x: CONCURRENCY_AXIS,
         xOffset: { field: "percentile" },
         y: { type: "quantitative", title: "ms", scale: { zero: true } },
-        color: { field: "percentile", title: "percentile, from left to right" },
+        color: {
+          field: "percentile",
+          title: LEGEND,
+          scale: { domain: [...SHOWN] },
+        },
+        tooltip: [
+          { field: "concurrency", title: "concurrency" },
+          { field: "percentile", title: "percentile" },
+          { field: "value", title: "ms", format: ",.1f" },
+          { field: "lower", title: "from, ms", format: ",.1f" },
+          { field: "upper", title: "to, ms", format: ",.1f" },
+          { field: "count", title: "requests" },
+        ],
       },
       layer: [
         {
@@ -60,10 +77,15 @@ export function latencyChart(levels: Measured[]): Chart {
           },
         },
         {
+          name: key,
           mark: { type: "point", filled: true, size: 55, opacity: 1 },
           encoding: {
             y: { field: "value" },
-            shape: { field: "percentile", legend: null, scale: { range: ["circle", "square", "diamond"] } },
+            shape: {
+              field: "percentile",
+              title: LEGEND,
+              scale: { domain: [...SHOWN], range: ["circle", "square", "diamond"] },
+            },
           },
         },
         {
@@ -98,6 +120,7 @@ export function latencyChart(levels: Measured[]): Chart {
           open ? "; dashed with a triangle: too few requests for an upper bound" : ""
         }`,
       },
+      params: [legendFilter("percentile", keys)],
       concat: keys.map(panel),
       columns: 2,
       resolve: { legend: { color: "shared", shape: "shared" } },
@@ -105,7 +128,7 @@ export function latencyChart(levels: Measured[]): Chart {
   };
 }
 
-function intervalRow(concurrency: number, percentile: "p50" | "p95" | "p99", metric: Distribution) {
+function intervalRow(concurrency: number, percentile: typeof SHOWN[number], metric: Distribution) {
   const value = metric[percentile];
   if (value === null) return [];
   const [lower, upper] = metric[`${percentile}_ci`];
@@ -115,6 +138,7 @@ function intervalRow(concurrency: number, percentile: "p50" | "p95" | "p99", met
     value,
     lower: lower ?? value,
     upper,
+    count: metric.count,
     drawn_upper: upper ?? metric.max ?? value,
   }];
 }

@@ -16,6 +16,7 @@ export function sloChart(levels: Measured[]): Chart {
     value: s.slo_compliance,
     lower: s.slo_compliance_ci[0],
     upper: s.slo_compliance_ci[1],
+    count: s.total_requests,
   }));
   return {
     id: "slo",
@@ -35,6 +36,13 @@ export function sloChart(levels: Measured[]): Chart {
       encoding: {
         x: CONCURRENCY_AXIS,
         y: { type: "quantitative", title: "requests", axis: { format: "%" }, scale: { domain: [0, 1] } },
+        tooltip: [
+          { field: "concurrency", title: "concurrency" },
+          { field: "value", title: "within every SLO", format: ".1%" },
+          { field: "lower", title: "from", format: ".1%" },
+          { field: "upper", title: "to", format: ".1%" },
+          { field: "count", title: "requests" },
+        ],
       },
       layer: [
         {

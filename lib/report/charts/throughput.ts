@@ -1,6 +1,15 @@
 import { figure } from "../../metrics/mod.ts";
-import { DASHES, PALETTE } from "../theme.ts";
-import { type Chart, completeSpec, CONCURRENCY_AXIS, type Measured, PANEL_WIDTH } from "./chart.ts";
+import { DASHES } from "../theme.ts";
+import {
+  type Chart,
+  completeSpec,
+  CONCURRENCY_AXIS,
+  legendFilter,
+  type Measured,
+  PANEL_WIDTH,
+} from "./chart.ts";
+
+const SERIES = ["completed", "within every SLO (goodput)"] as const;
 
 /** Throughput and goodput over concurrency. */
 export function throughputChart(levels: Measured[]): Chart {
@@ -9,8 +18,8 @@ export function throughputChart(levels: Measured[]): Chart {
     value: s.throughput_tokens_per_sec,
   }));
   const requests = levels.flatMap(({ concurrency, metrics: { summary: s } }) => [
-    { concurrency, series: "completed", value: s.throughput_requests_per_sec },
-    { concurrency, series: "within every SLO (goodput)", value: s.goodput_requests_per_sec },
+    { concurrency, series: SERIES[0], value: s.throughput_requests_per_sec },
+    { concurrency, series: SERIES[1], value: s.goodput_requests_per_sec },
   ]);
   return {
     id: "throughput",
@@ -31,25 +40,44 @@ export function throughputChart(levels: Measured[]): Chart {
           width: PANEL_WIDTH,
           height: 170,
           data: { values: tokens },
-          mark: { type: "line", point: { size: 55, filled: true }, color: PALETTE[0] },
-          encoding: { x: CONCURRENCY_AXIS, y: { field: "value", type: "quantitative", title: "tokens/s" } },
+          mark: { type: "line", point: { size: 55, filled: true } },
+          encoding: {
+            x: CONCURRENCY_AXIS,
+            y: { field: "value", type: "quantitative", title: "tokens/s" },
+            tooltip: [
+              { field: "concurrency", title: "concurrency" },
+              { field: "value", title: "tokens/s", format: ",.2f" },
+            ],
+          },
         },
         {
           title: "Requests",
           width: PANEL_WIDTH,
           height: 170,
           data: { values: requests },
+          params: [legendFilter("series")],
+          transform: [{ filter: { param: "shown" } }],
           mark: { type: "line", point: { size: 55, filled: true } },
           encoding: {
             x: CONCURRENCY_AXIS,
             y: { field: "value", type: "quantitative", title: "requests/s" },
-            color: { field: "series", title: null, legend: { symbolType: "stroke" } },
+            color: {
+              field: "series",
+              title: null,
+              legend: { symbolType: "stroke" },
+              scale: { domain: [...SERIES] },
+            },
             strokeDash: {
               field: "series",
               title: null,
               legend: { symbolType: "stroke" },
-              scale: { range: DASHES.slice(0, 2) },
+              scale: { domain: [...SERIES], range: DASHES.slice(0, 2) },
             },
+            tooltip: [
+              { field: "concurrency", title: "concurrency" },
+              { field: "series", title: "requests" },
+              { field: "value", title: "requests/s", format: ",.3f" },
+            ],
           },
         },
       ],
