@@ -16,14 +16,9 @@ import {
 import { chartsOf } from "./charts/mod.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
-import { pageScript } from "./page_script.ts";
-import { STYLE } from "./style.ts";
+import { card, htmlPage } from "./page.ts";
 import { renderSvg } from "./svg.ts";
 import { judge, TARGET_ATTAINMENT } from "./verdict.ts";
-
-/** The page may load nothing; Vega makes functions of a spec's expressions. */
-const NO_NETWORK =
-  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data:";
 
 /**
  * Writes `report.html` into a run folder.
@@ -54,34 +49,16 @@ export async function writeCharts(runDir: string): Promise<string[]> {
 }
 
 /** Gives the page for the documents of a run. */
-export async function htmlReport(documents: RunDocuments): Promise<string> {
+export function htmlReport(documents: RunDocuments): Promise<string> {
   const { run, levels, evaluation, isSample } = documents;
-  const charts = chartsOf(levels, evaluation), figures: string[] = [];
-  for (const chart of charts) {
-    figures.push(`<figure id="${chart.id}">\n${await renderSvg(chart, "currentColor")}\n</figure>`);
-  }
-  const title = titleOf(run);
-  return [
-    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<meta name="color-scheme" content="light dark">',
-    `<meta http-equiv="Content-Security-Policy" content="${NO_NETWORK}">`,
-    `<title>${escapeHtml(title)}</title>`,
-    `<style>${STYLE}</style>\n</head>\n<body>\n<main>`,
-    `<header><p class="kicker">slolab baseline report</p><h1>${escapeHtml(title)}</h1></header>`,
-    isSample
-      ? '<p class="notice" role="note"><strong>Sample data.</strong> The questions are the sample that comes with ' +
-        "slolab, not MMLU and GSM8K: accuracies say nothing about the benchmarks.</p>"
-      : "",
-    summarySection(documents),
-    figures.length ? `<section>\n<h2>Charts</h2>\n${figures.join("\n")}\n</section>` : "",
-    loadSection(documents),
-    accuracySection(documents),
-    settingsSection(documents),
-    "</main>",
-    await pageScript(charts),
-    "</body>\n</html>\n",
-  ].filter((part) => part !== "").join("\n");
+  return htmlPage({
+    kicker: "slolab baseline report",
+    title: titleOf(run),
+    isSample,
+    summary: summarySection(documents),
+    charts: chartsOf(levels, evaluation),
+    sections: [loadSection(documents), accuracySection(documents), settingsSection(documents)],
+  });
 }
 
 function titleOf(run: RunInfo): string {
@@ -94,13 +71,13 @@ function titleOf(run: RunInfo): string {
 
 function summarySection({ run, levels, evaluation }: RunDocuments): string {
   const verdict = judge(levels.flatMap((l) => l.metrics ? [l.metrics.summary] : []));
-  const badge = {
+  const badge = ({
     met: "ok",
     partly: "warn",
     missed: "bad",
     "no limits": "",
     "not tested": "",
-  }[verdict.status];
+  } as const)[verdict.status];
   const limits = levels.find((l) => l.metrics)?.metrics?.summary.slo;
   const requests = levels.reduce((sum, l) => sum + l.row.num_requests, 0);
   const questions = datasetsOf(evaluation).filter((d) => d.key !== "overall")
@@ -125,8 +102,6 @@ function summarySection({ run, levels, evaluation }: RunDocuments): string {
       }`;
     },
   );
-  const card = (name: string, text: string, style = "") =>
-    `<div class="card ${style}"><dt>${name}</dt><dd>${escapeHtml(text)}</dd></div>`;
   return [
     '<section aria-label="Summary">\n<dl class="cards">',
     card("What ran", ran || "Nothing."),
