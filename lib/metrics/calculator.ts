@@ -11,7 +11,7 @@ import { writeJson } from "../std/files.ts";
 import { wilson } from "../math/mod.ts";
 import type { LevelSummary } from "../load/mod.ts";
 import type { RequestRecord, Slo } from "../types/mod.ts";
-import { describe } from "./distribution.ts";
+import { Column, describe } from "./distribution.ts";
 import type { MetricsDocument, MetricsSummary } from "./document.ts";
 import { DEFAULT_SLO } from "./slo.ts";
 import { metricsText } from "./text.ts";
@@ -23,14 +23,17 @@ export interface MetricsOptions extends Partial<LevelSummary> {
 }
 
 export class MetricsCalculator {
-  readonly #records: readonly RequestRecord[];
+  readonly #records: Iterable<RequestRecord>;
   readonly #slo: Slo;
   readonly #options: MetricsOptions;
   #document: MetricsDocument | null = null;
 
-  /** @param options how the level ran; without a duration it lasts from the first record to the last */
+  /**
+   * @param records may be iterated more than once; a million of them need not be in memory
+   * @param options how the level ran; without a duration it lasts from the first record to the last
+   */
   constructor(
-    records: readonly RequestRecord[],
+    records: Iterable<RequestRecord>,
     slo: Slo = DEFAULT_SLO,
     options: MetricsOptions = {},
   ) {
@@ -41,14 +44,7 @@ export class MetricsCalculator {
 
   /** Gives the metrics document. */
   computeAllMetrics(): MetricsDocument {
-    return this.#document ??= {
-      summary: this.#summary(),
-      ttft: describe(this.#values((r) => r.ttftMs)),
-      ttft_from_scheduled: describe(this.#values((r) => r.ttftFromScheduledMs)),
-      tpot: describe(this.#values((r) => r.tpotMs)),
-      e2e_latency: describe(this.#values((r) => r.e2eLatencyMs)),
-      queue_wait: describe(this.#values((r) => r.queueWaitTimeMs)),
-    };
+    return this.#document ??= this.#compute();
   }
 
   /** Prints the block of results of the level. */
@@ -61,24 +57,17 @@ export class MetricsCalculator {
     return writeJson(path, this.computeAllMetrics());
   }
 
-  /** A metric of the successful requests that have it. */
-  #values(read: (record: RequestRecord) => number | null): Float64Array {
-    const values = new Float64Array(this.#records.length);
-    let n = 0;
-    for (const record of this.#records) {
-      const value = record.error === null ? read(record) : null;
-      if (value !== null && Number.isFinite(value)) values[n++] = value;
-    }
-    return values.subarray(0, n);
-  }
-
-  #summary(): MetricsSummary {
+  /** One pass over the records; of each metric, the values of the successful requests that have it. */
+  #compute(): MetricsDocument {
+    const ttft = new Column(), ttftFromScheduled = new Column(), tpot = new Column();
+    const e2e = new Column(), queueWait = new Column();
     const slo = this.#slo;
     const violations = { ttft: 0, tpot: 0, e2e: 0, error: 0 };
     const errors: Record<string, number> = {};
-    let met = 0, failed = 0, inputTokens = 0, outputTokens = 0;
+    let total = 0, met = 0, failed = 0, inputTokens = 0, outputTokens = 0;
     let withoutTpot = 0, truncated = 0, repeated = 0, firstAt = Infinity, lastAt = -Infinity;
     for (const r of this.#records) {
+      total++;
       firstAt = Math.min(firstAt, r.scheduledAt);
       lastAt = Math.max(lastAt, r.doneAt);
       if (r.truncatedTokens > 0) truncated++;
@@ -89,6 +78,11 @@ export class MetricsCalculator {
         errors[r.error.kind] = (errors[r.error.kind] ?? 0) + 1;
         continue;
       }
+      ttft.add(r.ttftMs);
+      ttftFromScheduled.add(r.ttftFromScheduledMs);
+      tpot.add(r.tpotMs);
+      e2e.add(r.e2eLatencyMs);
+      queueWait.add(r.queueWaitTimeMs);
       inputTokens += r.inputTokens;
       outputTokens += r.outputTokens;
       if (r.tpotMs === null) withoutTpot++;
@@ -100,12 +94,11 @@ export class MetricsCalculator {
       if (missesE2e) violations.e2e++;
       if (!missesTtft && !missesTpot && !missesE2e) met++;
     }
-    const total = this.#records.length;
     const durationMs = this.#options.durationMs ?? (total > 0 ? lastAt - firstAt : null);
     const seconds = durationMs === null ? null : durationMs / 1000;
     const rate = (count: number) => seconds !== null && seconds > 0 ? count / seconds : null;
     const share = (count: number) => total > 0 ? count / total : null;
-    return {
+    const summary: MetricsSummary = {
       concurrency: this.#options.concurrency ?? null,
       data_source: this.#options.dataSource ?? null,
       total_requests: total,
@@ -130,6 +123,14 @@ export class MetricsCalculator {
       warmup_requests: this.#options.warmupRequests ?? 0,
       resumed: this.#options.resumed ?? false,
       segments: (this.#options.segments ?? []).map((s) => ({ from_ms: s.fromMs, started_at: s.startedAt })),
+    };
+    return {
+      summary,
+      ttft: describe(ttft.values()),
+      ttft_from_scheduled: describe(ttftFromScheduled.values()),
+      tpot: describe(tpot.values()),
+      e2e_latency: describe(e2e.values()),
+      queue_wait: describe(queueWait.values()),
     };
   }
 }

@@ -100,6 +100,18 @@ Deno.test("computeAllMetrics() gives percentiles with intervals, mean and spread
   assert.ok(low! < ttft.p99! && high! > ttft.p99! && high! <= 1000);
 });
 
+Deno.test("computeAllMetrics() takes records that are made as they are read", () => {
+  const values = Array.from({ length: 5000 }, (_, i) => (i * 7919) % 5000);
+  function* made() {
+    for (const value of values) yield record({ ttftMs: value, tpotMs: value % 2 ? null : value });
+  }
+  const of = (records: Iterable<RequestRecord>) => new MetricsCalculator(records, slo).computeAllMetrics();
+  const document = of({ [Symbol.iterator]: made });
+  assert.deepEqual(document, of([...made()]));
+  assert.deepEqual([document.ttft.count, document.ttft.min, document.ttft.max], [5000, 0, 4999]);
+  assert.deepEqual([document.tpot.count, document.tpot.mean], [2500, 2499]);
+});
+
 Deno.test("computeAllMetrics() leaves the p99 open above below 367 requests", () => {
   const interval = (n: number) =>
     new MetricsCalculator(Array.from({ length: n }, (_, i) => record({ ttftMs: i })), slo)
