@@ -1,6 +1,7 @@
 /** The variants of a model side by side. */
 import { VARIANTS } from "slolab/compress/variant.ts";
-import { runStudy, studyTable } from "slolab/pipeline/study.ts";
+import { runStudy } from "slolab/pipeline/study.ts";
+import { studyTable } from "slolab/report/study.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { onInterrupt } from "slolab/std/interrupt.ts";
 import { setQuiet } from "slolab/std/progress.ts";

@@ -9,7 +9,8 @@ import { readJson, writeJson, writeJsonl } from "../std/files.ts";
 import { toRecord } from "../types/mod.ts";
 import type { BaselineSettings } from "./baseline.ts";
 import { saveRun } from "./run_folder.ts";
-import { runStudy, studyTable } from "./study.ts";
+import { studyTable } from "../report/study.ts";
+import { runStudy } from "./study.ts";
 
 const SETTINGS: Omit<BaselineSettings, "variant"> = {
   preset: "study",

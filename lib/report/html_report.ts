@@ -17,7 +17,7 @@ import { chartsOf } from "./charts/mod.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
 import { card, htmlPage } from "./page.ts";
-import { renderSvg } from "./svg.ts";
+import { writeSvgFiles } from "./svg.ts";
 import { judge, TARGET_ATTAINMENT } from "./verdict.ts";
 
 /**
@@ -38,14 +38,7 @@ export async function writeHtmlReport(runDir: string): Promise<string> {
  */
 export async function writeCharts(runDir: string): Promise<string[]> {
   const { levels, evaluation } = await readRun(runDir);
-  const dir = join(runDir, "charts"), paths: string[] = [];
-  await Deno.mkdir(dir, { recursive: true });
-  for (const chart of chartsOf(levels, evaluation)) {
-    const path = join(dir, `${chart.id}.svg`);
-    await writeAtomic(path, await renderSvg(chart));
-    paths.push(path);
-  }
-  return paths;
+  return await writeSvgFiles(chartsOf(levels, evaluation), join(runDir, "charts"));
 }
 
 /** Gives the page for the documents of a run. */

@@ -5,3 +5,4 @@ export { readRun, type RunDocuments, type SummaryDocument } from "./run_document
 export { renderSvg } from "./svg.ts";
 export { finalReport } from "./tables.ts";
 export { judge, type Verdict } from "./verdict.ts";
+export { writeStudyCharts, writeStudyReport } from "./study_report.ts";

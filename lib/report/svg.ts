@@ -1,8 +1,11 @@
 /** Vega-Lite specs to SVG without a browser. */
+import { join } from "node:path";
 import process from "node:process";
+
 import type { Spec } from "vega";
 import type { TopLevelSpec } from "vega-lite";
 import type { Chart } from "./charts/chart.ts";
+import { writeAtomic } from "../std/files.ts";
 import { escapeHtml } from "./html.ts";
 import { chartConfig } from "./theme.ts";
 
@@ -51,4 +54,19 @@ export async function renderSvg(chart: Chart, ink?: string): Promise<string> {
   return svg
     .replaceAll(/(id="|url\(#)((?:clip|gradient)[^")]*)/g, `$1${chart.id}-$2`)
     .replace("<svg ", `<svg role="img" aria-label="${escapeHtml(chart.alt)}" `);
+}
+
+/**
+ * Draws each chart to a file of its own, `<id>.svg`.
+ * @returns the paths of the files
+ */
+export async function writeSvgFiles(charts: readonly Chart[], dir: string): Promise<string[]> {
+  const paths: string[] = [];
+  await Deno.mkdir(dir, { recursive: true });
+  for (const chart of charts) {
+    const path = join(dir, `${chart.id}.svg`);
+    await writeAtomic(path, await renderSvg(chart));
+    paths.push(path);
+  }
+  return paths;
 }

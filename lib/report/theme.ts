@@ -1,10 +1,19 @@
 /** Colours and type of every chart. */
+import type { VariantName } from "../compress/variant.ts";
 
 /**
  * Colours of series, told apart by readers with any colour vision (Okabe and Ito); the first four keep a
  * contrast of 3 against white and against the report's dark background.
  */
 export const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F"];
+
+/** A variant has the same colour in every chart. */
+export const VARIANT_COLOURS: Record<VariantName, string> = {
+  base: PALETTE[0],
+  med: PALETTE[2],
+  cheap: PALETTE[1],
+  fp32: PALETTE[6],
+};
 
 /** Line patterns beside the colours, so that no series is told by colour alone. */
 export const DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 3], [4, 4], [1, 3]];
