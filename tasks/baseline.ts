@@ -1,6 +1,7 @@
 /** The whole baseline: data, server, load tests, accuracy, report. */
 import { VARIANTS } from "slolab/compress/variant.ts";
 import { type BaselineSettings, runBaseline } from "slolab/pipeline/baseline.ts";
+import { writeCharts } from "slolab/report/mod.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { onInterrupt } from "slolab/std/interrupt.ts";
 import { setQuiet } from "slolab/std/progress.ts";
@@ -56,10 +57,11 @@ await runCommand({
       mmluMethod: o.mmluMethod as BaselineSettings["mmluMethod"],
     };
     using interrupt = onInterrupt("Stopped: --resume goes on with the rest");
+    const outputDir = o.outputDir ?? `results/baseline_${o.variant}`;
     const { summary } = await runBaseline(
       { ...settingsOf(o, preset), variant: o.variant as BaselineSettings["variant"] },
       {
-        outputDir: o.outputDir ?? `results/baseline_${o.variant}`,
+        outputDir,
         resume: o.resume,
         preprocess: o.preprocess,
         rawDir: o.rawDir,
@@ -69,6 +71,7 @@ await runCommand({
         signal: interrupt.signal,
       },
     );
+    if (o.charts) await writeCharts(outputDir);
     if (o.json) console.log(JSON.stringify(summary, null, 2));
   },
 });

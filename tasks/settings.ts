@@ -62,6 +62,7 @@ export const SETTINGS_FLAGS = {
     help: "limit on the time per output token",
   },
   "slo-e2e-ms": { type: "number", min: 0, help: "limit on the whole answer (default none)" },
+  charts: { type: "boolean", help: "also write each chart as an SVG file into charts/" },
   json: { type: "boolean", help: "print the result as JSON and nothing else" },
 } satisfies Flags;
 

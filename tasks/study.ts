@@ -1,6 +1,7 @@
 /** The variants of a model side by side. */
 import { VARIANTS } from "slolab/compress/variant.ts";
 import { runStudy } from "slolab/pipeline/study.ts";
+import { writeStudyCharts } from "slolab/report/mod.ts";
 import { studyTable } from "slolab/report/study.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { onInterrupt } from "slolab/std/interrupt.ts";
@@ -55,6 +56,7 @@ await runCommand({
         signal: interrupt.signal,
       },
     );
+    if (o.charts) await writeStudyCharts(o.outputDir);
     console.log(o.json ? JSON.stringify(study, null, 2) : studyTable(study));
   },
 });
