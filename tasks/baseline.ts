@@ -1,5 +1,6 @@
 /** The whole baseline: data, server, load tests, accuracy, report. */
 import { VARIANTS } from "slolab/compress/variant.ts";
+import { EXPORT_FORMATS, type ExportFormat, exportRun } from "slolab/metrics/mod.ts";
 import { type BaselineSettings, runBaseline } from "slolab/pipeline/baseline.ts";
 import { writeCharts } from "slolab/report/mod.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
@@ -35,6 +36,11 @@ const flags = {
   },
   ...SETTINGS_FLAGS,
   "output-dir": { type: "string", help: "where the results go (default results/baseline_<variant>)" },
+  export: {
+    type: "strings",
+    choices: EXPORT_FORMATS,
+    help: "also write each level as that tool's result file",
+  },
   resume: { type: "boolean", help: "go on with a broken run in the output folder" },
 } satisfies Flags;
 
@@ -71,6 +77,7 @@ await runCommand({
         signal: interrupt.signal,
       },
     );
+    for (const format of o.export ?? []) await exportRun(outputDir, format as ExportFormat);
     if (o.charts) await writeCharts(outputDir);
     if (o.json) console.log(JSON.stringify(summary, null, 2));
   },

@@ -23,8 +23,9 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
     await run("compress", ...model);
     await run("generate", ...model, "--prompt", "Hello", "--max-tokens", "2");
     const load = ["--num-requests", "2", "--concurrencies", "1", "--max-tokens", "2", "--data-subset", "4"];
-    await run("baseline", ...model, ...load, "--output-dir", join(dir, "run"));
+    await run("baseline", ...model, ...load, "--output-dir", join(dir, "run"), "--export", "aiperf");
     await run("report", join(dir, "run"));
+    await run("export", join(dir, "run"), "--format", "vllm");
     await run("models");
   } finally {
     await Deno.remove(dir, { recursive: true });

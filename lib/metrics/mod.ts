@@ -1,5 +1,7 @@
 /** From request records to numbers. */
 export * from "./calculator.ts";
 export * from "./document.ts";
+export { EXPORT_FORMATS, type ExportFormat, exportRun } from "./export/mod.ts";
+export { type LevelFiles, readLevels } from "./level_files.ts";
 export * from "./slo.ts";
 export { figure, heading, intervalText, metricsText, percent, sloText } from "./text.ts";

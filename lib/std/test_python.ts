@@ -5,15 +5,20 @@ import { exists, sha256, slolabCacheDir } from "./files.ts";
 /**
  * Gives the Python of an environment with exactly these packages, making it where it is not there yet.
  * @param requirements `name==version` each; what they depend on comes along
+ * @param bare the same, without what they depend on
  * @returns the interpreter's path, or null, after a line that says why, where Python or pip can't make it
  */
-export async function pythonVenv(requirements: readonly string[]): Promise<string | null> {
-  const unpinned = requirements.find((r) => !/^[\w.-]+(\[[\w,-]+\])?==[\w.]+$/.test(r));
+export async function pythonVenv(
+  requirements: readonly string[],
+  bare: readonly string[] = [],
+): Promise<string | null> {
+  const all = [...requirements, ...bare];
+  const unpinned = all.find((r) => !/^[\w.-]+(\[[\w,-]+\])?==[\w.]+$/.test(r));
   if (unpinned) throw new TypeError(`Cannot install ${unpinned} as it must be pinned: name==version`);
   const folder = join(
     slolabCacheDir(),
     "test-venvs",
-    sha256(requirements.toSorted().join("\n")).slice(0, 12),
+    sha256(all.toSorted().join("\n")).slice(0, 12),
   );
   const python = Deno.build.os === "windows"
     ? join(folder, "Scripts", "python.exe")
@@ -23,12 +28,14 @@ export async function pythonVenv(requirements: readonly string[]): Promise<strin
   try {
     const [system] = Deno.build.os === "windows" ? ["python"] : ["python3"];
     await run(system, ["-m", "venv", "--clear", folder]);
-    await run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements]);
-    await Deno.writeTextFile(done, requirements.join("\n") + "\n");
+    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    await run(python, [...install, ...requirements]);
+    if (bare.length) await run(python, [...install, "--no-deps", ...bare]);
+    await Deno.writeTextFile(done, all.join("\n") + "\n");
     return python;
   } catch (thrown) {
     console.log(
-      `no Python with ${requirements.join(", ")}: ${thrown instanceof Error ? thrown.message : thrown}`,
+      `no Python with ${all.join(", ")}: ${thrown instanceof Error ? thrown.message : thrown}`,
     );
     return null;
   }

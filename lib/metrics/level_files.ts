@@ -1,0 +1,64 @@
+/** The levels of load that a run folder holds, whatever pattern sent them. */
+import { join } from "node:path";
+import { type LoadSettings, readRequestRecords, type Segment } from "../load/mod.ts";
+import { BadInput } from "../std/errors.ts";
+import { exists, readJson } from "../std/files.ts";
+import type { RequestRecord } from "../types/mod.ts";
+import type { MetricsDocument } from "./document.ts";
+
+/** A level: what is in `requests_NAME.jsonl`, `requests_NAME.level.json` and `metrics_NAME.json`. */
+export interface LevelFiles {
+  /** `concurrency_8`. */
+  name: string;
+  /** Empty where the folder holds its metrics alone. */
+  records: RequestRecord[];
+  /** Null where the level has not ended. */
+  metrics: MetricsDocument | null;
+  /** The pattern and its parameters, null where they are not on disk. */
+  load: LoadSettings | null;
+  /** Where the level's clock stood, and the wall clock, whenever it was begun or resumed. */
+  segments: Segment[];
+}
+
+/**
+ * Reads all levels of a run folder, in the order of their names (`concurrency_8` before `concurrency_16`).
+ * @throws {BadInput} where there is no such folder, or a file is not what its name says.
+ */
+export async function readLevels(dir: string): Promise<LevelFiles[]> {
+  const names = new Set<string>();
+  try {
+    for await (const { name } of Deno.readDir(dir)) {
+      const level = /^(?:requests_(.+)\.jsonl|metrics_(.+)\.json)$/.exec(name);
+      if (level) names.add(level[1] ?? level[2]);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound || thrown instanceof Deno.errors.NotADirectory)) {
+      throw thrown;
+    }
+    throw new BadInput(`Cannot read ${dir} as it must be the folder of a run: there is no such folder`);
+  }
+  const order = new Intl.Collator("en", { numeric: true });
+  return await Promise.all([...names].sort(order.compare).map((name) => readLevel(dir, name)));
+}
+
+/** `requests_NAME.level.json`, as far as it is read. */
+interface State {
+  fingerprint: LoadSettings;
+  segments: { from_ms: number; started_at: string }[];
+}
+
+async function readLevel(dir: string, name: string): Promise<LevelFiles> {
+  const read = async <T>(file: string) =>
+    await exists(join(dir, file)) ? await readJson<T>(join(dir, file)) : null;
+  const requests = join(dir, `requests_${name}.jsonl`);
+  const state = await read<State>(`requests_${name}.level.json`);
+  const metrics = await read<MetricsDocument>(`metrics_${name}.json`);
+  const segments = state?.segments ?? metrics?.summary.segments ?? [];
+  return {
+    name,
+    records: await exists(requests) ? await readRequestRecords(requests) : [],
+    metrics,
+    load: state?.fingerprint ?? null,
+    segments: segments.map((s) => ({ fromMs: s.from_ms, startedAt: s.started_at })),
+  };
+}
