@@ -26,6 +26,7 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
     await run("baseline", ...model, ...load, "--output-dir", join(dir, "run"), "--export", "aiperf");
     await run("report", join(dir, "run"));
     await run("export", join(dir, "run"), "--format", "vllm");
+    await run("compare", join(dir, "run"), join(dir, "run"), "--html", join(dir, "comparison.html"));
     await run("models");
   } finally {
     await Deno.remove(dir, { recursive: true });

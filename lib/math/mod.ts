@@ -1,5 +1,6 @@
 /** Seeded random numbers, quantiles and intervals. */
 export * from "./binomial.ts";
+export * from "./difference.ts";
 export * from "./quantile.ts";
 export * from "./random.ts";
 export * from "./stats.ts";

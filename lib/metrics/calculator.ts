@@ -13,7 +13,7 @@ import type { LevelSummary } from "../load/mod.ts";
 import type { RequestRecord, Slo } from "../types/mod.ts";
 import { Column, describe } from "./distribution.ts";
 import type { MetricsDocument, MetricsSummary } from "./document.ts";
-import { DEFAULT_SLO } from "./slo.ts";
+import { DEFAULT_SLO, missesOf } from "./slo.ts";
 import { metricsText } from "./text.ts";
 
 export interface MetricsOptions extends Partial<LevelSummary> {
@@ -86,13 +86,11 @@ export class MetricsCalculator {
       inputTokens += r.inputTokens;
       outputTokens += r.outputTokens;
       if (r.tpotMs === null) withoutTpot++;
-      const missesTtft = exceeds(r.ttftFromScheduledMs ?? r.ttftMs, slo.ttftMs);
-      const missesTpot = exceeds(r.tpotMs, slo.tpotMs);
-      const missesE2e = exceeds(r.e2eLatencyMs, slo.e2eMs);
-      if (missesTtft) violations.ttft++;
-      if (missesTpot) violations.tpot++;
-      if (missesE2e) violations.e2e++;
-      if (!missesTtft && !missesTpot && !missesE2e) met++;
+      const misses = missesOf(r, slo);
+      if (misses.ttft) violations.ttft++;
+      if (misses.tpot) violations.tpot++;
+      if (misses.e2e) violations.e2e++;
+      if (!misses.ttft && !misses.tpot && !misses.e2e) met++;
     }
     const durationMs = this.#options.durationMs ?? (total > 0 ? lastAt - firstAt : null);
     const seconds = durationMs === null ? null : durationMs / 1000;
@@ -134,7 +132,3 @@ export class MetricsCalculator {
     };
   }
 }
-
-/** A metric that a request does not have cannot miss its limit. */
-const exceeds = (value: number | null, limit: number | null) =>
-  value !== null && limit !== null && value > limit;

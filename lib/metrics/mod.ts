@@ -1,5 +1,6 @@
 /** From request records to numbers. */
 export * from "./calculator.ts";
+export * from "./compare_levels.ts";
 export * from "./document.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportRun } from "./export/mod.ts";
 export { type LevelFiles, readLevels } from "./level_files.ts";

@@ -14,6 +14,7 @@ import {
   sloText,
 } from "../metrics/mod.ts";
 import { chartsOf } from "./charts/mod.ts";
+import { flatten } from "./flatten.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
 import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
 import { card, htmlPage } from "./page.ts";
@@ -237,11 +238,4 @@ function settingsSection({ run }: RunDocuments): string {
     table("run.json", ["Setting", "Value"], flatten(run).map(([key, value]) => [key, value])),
     "</section>",
   ].join("\n");
-}
-
-/** Gives the leaves of a document with their dotted paths; short lists stay together. */
-function flatten(value: unknown, path = ""): [string, string][] {
-  if (Array.isArray(value) && value.every((v) => typeof v !== "object")) return [[path, value.join(", ")]];
-  if (typeof value !== "object" || value === null) return [[path, value === null ? "none" : String(value)]];
-  return Object.entries(value).flatMap(([key, v]) => flatten(v, path ? `${path}.${key}` : key));
 }

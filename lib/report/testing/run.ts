@@ -9,20 +9,23 @@ export interface TestRun {
   concurrencies?: number[];
   requests?: number;
   dataSource?: string;
+  seed?: number;
+  /** Times on every latency (default 1). */
+  factor?: number;
 }
 
 /** Writes a run whose latency grows with the concurrency, and of whose requests one in 50 fails. */
 export async function writeTestRun(dir: string, options: TestRun = {}): Promise<void> {
-  const { concurrencies = [1, 4, 8], requests = 400, dataSource = "hub" } = options;
-  const random = createRandom(7);
+  const { concurrencies = [1, 4, 8], requests = 400, dataSource = "hub", seed = 7, factor = 1 } = options;
+  const random = createRandom(seed);
   const rows = [];
   for (const concurrency of concurrencies) {
     const records = Array.from({ length: requests }, (_, i): RequestRecord => {
       const at = i * 300 / concurrency;
-      const wait = 2 * concurrency * random.float();
-      const ttft = wait + 60 + 90 * concurrency * (1 - Math.log(1 - random.float()));
+      const wait = 2 * concurrency * random.float() * factor;
+      const ttft = wait + (60 + 90 * concurrency * (1 - Math.log(1 - random.float()))) * factor;
       const tokens = 1 + random.int(40);
-      const tpot = 12 + concurrency * (2 + random.float());
+      const tpot = (12 + concurrency * (2 + random.float())) * factor;
       const failed = concurrency > 1 && i % 50 === 49;
       const end = at + ttft + tpot * (tokens - 1);
       const known = <T>(value: T) => failed ? null : value;
