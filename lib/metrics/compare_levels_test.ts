@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { createRandom } from "../math/mod.ts";
 import type { RequestRecord } from "../types/mod.ts";
 import { MetricsCalculator } from "./calculator.ts";
-import {
-  compareLevels,
-  compareShares,
-  DEFAULT_THRESHOLDS,
-  type Difference,
-  type LevelSample,
-} from "./compare_levels.ts";
+import { compareLevels, type LevelSample } from "./compare_levels.ts";
+import { compareShares, DEFAULT_THRESHOLDS, type Difference, verdictOf } from "./difference.ts";
 import { requestRecord } from "./testing/record.ts";
 
 const slo = { ttftMs: 150, tpotMs: 20, e2eMs: null };
@@ -156,4 +151,19 @@ Deno.test("compareShares() gives Newcombe's interval", () => {
   const d = compareShares("accuracy", { count: 48, total: 80 }, { count: 56, total: 70 }, DEFAULT_THRESHOLDS);
   assert.ok(Math.abs(d.interval[0]! - 0.0524) < 1e-4 && Math.abs(d.interval[1]! - 0.3339) < 1e-4);
   assert.equal(d.verdict, "better");
+});
+
+Deno.test("verdictOf() calls a change from nothing, and weighs shares by points", () => {
+  const verdict = (change: Partial<Difference>) =>
+    verdictOf(
+      { difference: 2, interval: [1, 3], relative: 0.04, unit: "requests/s", better: "higher", ...change },
+      DEFAULT_THRESHOLDS,
+    );
+  assert.equal(verdict({}), "none");
+  assert.equal(verdict({ relative: 0.06 }), "better");
+  assert.equal(verdict({ relative: 0.06, better: "lower" }), "worse");
+  assert.equal(verdict({ relative: null }), "better");
+  assert.equal(verdict({ relative: 9, interval: [null, 3] }), "none");
+  assert.equal(verdict({ unit: "share", difference: -0.02, interval: [-0.03, -0.01] }), "worse");
+  assert.equal(verdict({ unit: "share", difference: -0.002, interval: [-0.003, -0.001] }), "none");
 });

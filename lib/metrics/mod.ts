@@ -1,6 +1,13 @@
 /** From request records to numbers. */
 export * from "./calculator.ts";
 export * from "./compare_levels.ts";
+export {
+  compareShares,
+  DEFAULT_THRESHOLDS,
+  type Difference,
+  type Thresholds,
+  verdictOf,
+} from "./difference.ts";
 export * from "./document.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportRun } from "./export/mod.ts";
 export { type LevelFiles, readLevels } from "./level_files.ts";
