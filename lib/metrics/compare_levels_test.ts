@@ -147,6 +147,18 @@ Deno.test("compareLevels() needs no records for what the metrics tell, and has n
   assert.doesNotMatch(JSON.stringify(none.differences), /NaN|Infinity/);
 });
 
+Deno.test("compareLevels() calls at most one in 40 figures of equal servers worse", () => {
+  const random = createRandom(5);
+  let worse = 0, figures = 0;
+  for (let run = 0; run < 60; run++) {
+    const [a, b] = [1, 2].map(() => level(100, () => 60 - 60 * Math.log(1 - random.float())));
+    const told = compare(a, b).differences.filter((d) => d.interval.some((bound) => bound !== null));
+    figures += told.length;
+    worse += told.filter((d) => d.verdict === "worse").length;
+  }
+  assert.ok(figures > 60 * 10 && worse <= figures / 40, `${worse} of ${figures}`);
+});
+
 Deno.test("compareShares() gives Newcombe's interval", () => {
   const d = compareShares("accuracy", { count: 48, total: 80 }, { count: 56, total: 70 }, DEFAULT_THRESHOLDS);
   assert.ok(Math.abs(d.interval[0]! - 0.0524) < 1e-4 && Math.abs(d.interval[1]! - 0.3339) < 1e-4);
