@@ -21,6 +21,8 @@ export class Answer {
   lastTokenAt: number | null = null;
   /** Whether the last token is an end token. */
   ended = false;
+  /** Prompt tokens whose KV was there. */
+  cachedTokens = 0;
   readonly logprobs: NonNullable<Generation["logprobs"]> = [];
   readonly promptLogprobs: NonNullable<Generation["promptLogprobs"]> = [null];
   readonly #options: AnswerOptions;

@@ -6,6 +6,7 @@
  * 300-token prompt with chunks of 128 yields prefill [0, 128), [128, 256), [256, 300), then decode at 300, 301, ...
  */
 import { messageOf } from "../std/errors.ts";
+import { PrefixCache } from "./prefix_cache.ts";
 import type { LogitRows, StepRow, StepRunner } from "./runner.ts";
 
 export interface PrefillStep {
@@ -14,6 +15,8 @@ export interface PrefillStep {
   /** Position of the first id; the KV before it is kept. */
   start: number;
   rows: LogitRows;
+  /** Set where the KV of these positions was there already, and nothing was run. */
+  cached?: true;
 }
 export interface DecodeStep {
   kind: "decode";
@@ -44,11 +47,14 @@ export function* chunkBounds(
 
 interface Seat {
   job: Job<unknown>;
+  prompt: readonly number[];
   slot: number;
   step: Step;
   aborted: boolean;
   settle(outcome: { value?: unknown } | { error: unknown }): void;
 }
+
+const NO_LOGITS = new Float32Array(0);
 
 export class Batcher {
   readonly #runner: StepRunner;
@@ -61,6 +67,7 @@ export class Batcher {
   #closing: Promise<void> | null = null;
   readonly #rows: StepRow[] = [];
   readonly #rowPool: StepRow[];
+  #cache: PrefixCache | null = null;
 
   constructor(runner: StepRunner) {
     this.#runner = runner;
@@ -77,12 +84,22 @@ export class Batcher {
     return this.#running.length;
   }
 
+  /** Whether chunks of a prompt whose KV is in a slot are taken from there; turning it off forgets them. */
+  get prefixCache(): boolean {
+    return this.#cache !== null;
+  }
+  set prefixCache(on: boolean) {
+    const { slots, chunk, context } = this.#runner;
+    if (on !== this.prefixCache) this.#cache = on ? new PrefixCache(slots, chunk, context) : null;
+  }
+
   /**
    * Runs a job to its end.
+   * @param prompt what its steps will begin with, for the choice of a slot
    * @returns what the job returns, or undefined where the signal came first.
    * @throws what the job throws, or an error where a run that it took part in failed.
    */
-  run<T>(job: Job<T>, signal?: AbortSignal): Promise<T | undefined> {
+  run<T>(job: Job<T>, signal?: AbortSignal, prompt: readonly number[] = []): Promise<T | undefined> {
     if (this.#closing) throw new Error("Cannot run a job as the engine must be open: it is closed");
     if (signal?.aborted) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
@@ -95,6 +112,7 @@ export class Batcher {
       };
       const seat: Seat = {
         job,
+        prompt,
         slot: -1,
         step: { kind: "decode", tokenId: 0, position: 0 },
         aborted: false,
@@ -130,19 +148,40 @@ export class Batcher {
     this.#loop = null;
   }
 
-  /** Gives free slots, the lowest first, to the queue's head. */
+  /** Gives free slots to the queue's head. */
   #admit(): void {
-    for (let slot = 0; slot < this.#seats.length && this.#queue.length > 0;) {
-      if (this.#seats[slot] !== null) {
-        slot++;
-        continue;
-      }
+    while (this.#queue.length > 0) {
+      const slot = this.#chooseSlot(this.#queue[0].prompt);
+      if (slot < 0) return;
       const seat = this.#queue.shift()!;
       seat.slot = slot;
       this.#seats[slot] = seat;
       this.#running.push(seat);
+      this.#cache?.touch(slot);
       this.#advance(seat);
     }
+  }
+
+  /**
+   * The free slot that widens the range of a decode least; of equal ones the one that suits the prompt, else the
+   * lowest. A widened range costs each step a row; KV in another slot can be copied.
+   * @returns -1 where none is free
+   */
+  #chooseSlot(prompt: readonly number[]): number {
+    let lowest = this.#runner.beginsAnywhere ? Infinity : 0, highest = -1;
+    for (const { slot } of this.#running) {
+      lowest = Math.min(lowest, slot);
+      highest = Math.max(highest, slot);
+    }
+    let best = -1, bestRank: readonly number[] = [];
+    for (let slot = 0; slot < this.#seats.length; slot++) {
+      if (this.#seats[slot] !== null) continue;
+      const wider = lowest === Infinity ? 0 : Math.max(lowest - slot, slot - highest, 0);
+      const rank = [wider, ...this.#cache?.rank(slot, prompt) ?? []];
+      const at = rank.findIndex((value, i) => value !== bestRank[i]);
+      if (best < 0 || at >= 0 && rank[at] < bestRank[at]) [best, bestRank] = [slot, rank];
+    }
+    return best;
   }
 
   /** Runs one token of every decoding job. */
@@ -176,10 +215,17 @@ export class Batcher {
     for (const seat of [...this.#running]) {
       while (seat.step.kind === "prefill" && this.#seats[seat.slot] === seat && !seat.aborted) {
         const { ids, start, rows } = seat.step;
+        if (this.#reuse(seat.slot, seat.step)) {
+          this.#advance(seat, NO_LOGITS);
+          continue;
+        }
         if (ids.length > budget && budget < this.#runner.chunk) return;
         budget -= ids.length;
+        this.#cache?.overwrite(seat.slot, start);
         try {
-          this.#advance(seat, await this.#runner.prefill(seat.slot, ids, start, rows));
+          const logits = await this.#runner.prefill(seat.slot, ids, start, rows);
+          this.#cache?.wrote(seat.slot, ids, start);
+          this.#advance(seat, logits);
         } catch (thrown) {
           this.#fail(seat, thrown);
         }
@@ -187,9 +233,25 @@ export class Batcher {
     }
   }
 
+  /** Whether a chunk's KV is in its slot already, or can be copied there from another one. */
+  #reuse(slot: number, step: PrefillStep): boolean {
+    const { ids, start, rows } = step;
+    const from = rows === "none" ? this.#cache?.find(slot, ids, start) ?? null : null;
+    if (from === null) return false;
+    if (from !== slot) {
+      if (!this.#runner.copy) return false;
+      this.#cache!.overwrite(slot, start);
+      this.#runner.copy(from, slot, start, start + ids.length);
+      this.#cache!.wrote(slot, ids, start);
+      this.#cache!.touch(from);
+    }
+    return step.cached = true;
+  }
+
   readonly #held = (slot: number): number => {
     const step = this.#seats[slot]?.step;
-    return step === undefined ? 0 : step.kind === "decode" ? step.position : step.start;
+    if (step?.kind === "decode") return step.position;
+    return Math.max(step?.start ?? 0, this.#cache?.held(slot) ?? 0);
   };
 
   /** Hands logits to a job; it says what it needs next, or is done. */
@@ -210,6 +272,7 @@ export class Batcher {
 
   #leave(seat: Seat, outcome: { value?: unknown } | { error: unknown }): void {
     this.#seats[seat.slot] = null;
+    this.#cache?.touch(seat.slot);
     this.#running.splice(this.#running.indexOf(seat), 1);
     seat.job.return(undefined);
     seat.settle(outcome);

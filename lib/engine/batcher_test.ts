@@ -84,6 +84,34 @@ Deno.test("batcher() runs a decode step before each chunk of a long prompt, and 
   await engine.close();
 });
 
+Deno.test("batcher() stalls 8 streams by one chunk at most while a prompt of 1,000 tokens comes in", async () => {
+  const { engine } = toyEngine({ slots: 9, chunk: 128, context: 1100, positionMs: 0.5, decodeMs: 12 });
+  const gaps: number[] = [];
+  let begun = 0, asked = false;
+  const decoding = Promise.withResolvers<void>();
+  const streams = Array.from({ length: 8 }, (_, r) => {
+    let before: number | null = null;
+    return engine.generate(promptOf(r, 60), {
+      maxTokens: 80,
+      onToken({ at }) {
+        if (before === null && ++begun === 8) decoding.resolve();
+        if (asked) gaps.push(at - before!);
+        before = at;
+      },
+    });
+  });
+  await decoding.promise;
+  asked = true;
+  const long = await engine.generate(promptOf(9, 1000), { maxTokens: 2 });
+  await Promise.all(streams);
+  const median = gaps.toSorted((a, b) => a - b)[gaps.length >> 1];
+  assert.equal(median, 12);
+  assert.ok(Math.max(...gaps) <= 3 * median + 128 * 0.5, `${Math.max(...gaps)}`);
+  assert.equal(gaps.filter((gap) => gap === 12 + 64).length, 8 * 7); // each stream waits for each whole chunk
+  assert.deepEqual(long.tokenIds, expected(promptOf(9, 1000).ids, 2));
+  await engine.close();
+});
+
 Deno.test("batcher() fits several short prompts between two decode steps, one chunk's worth", async () => {
   const { runner, engine } = toyEngine({ slots: 4, chunk: 8 });
   await Promise.all([3, 3, 3].map((n, r) => engine.generate(promptOf(r, n), { maxTokens: 2 })));
@@ -132,7 +160,7 @@ for (
     assert.deepEqual(result.tokenIds, expected(promptOf(1, 14).ids, 8).slice(0, result.outputTokens));
     assert.deepEqual((await keep).tokenIds, expected(promptOf(0, 3).ids, 8));
     assert.deepEqual((await next).tokenIds, expected(promptOf(2, 3).ids, 2));
-    assert.deepEqual(engine.stats, { queued: 0, running: 0, slots: 2, context: 64 });
+    assert.deepEqual([engine.stats.queued, engine.stats.running], [0, 0]);
     assert.ok(run === "" || runner.log.includes(run));
     await engine.close();
   });
@@ -225,7 +253,7 @@ Deno.test("batcher() gives 500 random requests with aborts their own answers, an
     } else assert.deepEqual(result.tokenIds, wanted);
   }));
   assert.ok(aborted > 50, `${aborted}`);
-  assert.deepEqual(engine.stats, { queued: 0, running: 0, slots: 5, context: 40 });
+  assert.deepEqual([engine.stats.queued, engine.stats.running], [0, 0]);
   assert.ok(runner.log.some((run) => run.startsWith("decode 0@") && run.includes(" 4@")));
   await engine.close();
 });

@@ -8,7 +8,7 @@ import type {
   PromptInput,
 } from "../types/mod.ts";
 import { Answer } from "./answer.ts";
-import { Batcher, chunkBounds, type DecodeStep, type Job, type Step } from "./batcher.ts";
+import { Batcher, chunkBounds, type DecodeStep, type Job, type PrefillStep, type Step } from "./batcher.ts";
 import type { StepRunner } from "./runner.ts";
 import { argmax, checkSampling, logSumExp } from "./sampling.ts";
 
@@ -22,6 +22,8 @@ export interface EngineOptions {
   tokenizer: Tokenizer | null;
   eosTokenIds: readonly number[];
   overlong?: Overlong;
+  /** Whether a prompt that begins like one whose KV is in a slot goes on from there (default false). */
+  prefixCache?: boolean;
   /** Monotonic clock in ms. */
   now?: () => number;
 }
@@ -32,6 +34,10 @@ export interface EngineStats {
   running: number;
   slots: number;
   context: number;
+  /** Prompt tokens of the requests that had a slot while the prefix cache was on. */
+  prefixQueriedTokens: number;
+  /** Those of them whose KV was there already. */
+  prefixCachedTokens: number;
 }
 
 export class Engine implements InferenceTarget, AsyncDisposable {
@@ -42,12 +48,15 @@ export class Engine implements InferenceTarget, AsyncDisposable {
   readonly #eosTokenIds: readonly number[];
   readonly #overlong: Overlong;
   readonly #now: () => number;
+  #prefixQueriedTokens = 0;
+  #prefixCachedTokens = 0;
 
   constructor(options: EngineOptions) {
     this.name = options.name;
     this.tokenizer = options.tokenizer;
     this.#runner = options.runner;
     this.#batcher = new Batcher(options.runner);
+    this.#batcher.prefixCache = options.prefixCache ?? false;
     this.#eosTokenIds = options.eosTokenIds;
     this.#overlong = options.overlong ?? "reject";
     this.#now = options.now ?? (() => performance.now());
@@ -55,7 +64,22 @@ export class Engine implements InferenceTarget, AsyncDisposable {
 
   get stats(): EngineStats {
     const { slots, context } = this.#runner;
-    return { queued: this.#batcher.queued, running: this.#batcher.running, slots, context };
+    return {
+      queued: this.#batcher.queued,
+      running: this.#batcher.running,
+      slots,
+      context,
+      prefixQueriedTokens: this.#prefixQueriedTokens,
+      prefixCachedTokens: this.#prefixCachedTokens,
+    };
+  }
+
+  /** Whether prompts go on from KV that is in a slot; it changes no bit of any answer. */
+  get prefixCache(): boolean {
+    return this.#batcher.prefixCache;
+  }
+  set prefixCache(on: boolean) {
+    this.#batcher.prefixCache = on;
   }
 
   /**
@@ -73,7 +97,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
       now: this.#now,
     });
     const scorePrompt = options.promptLogprobs !== undefined;
-    await this.#batcher.run(this.#answer(ids, answer, scorePrompt), options.signal);
+    await this.#batcher.run(this.#answer(ids, answer, scorePrompt), options.signal, ids);
     const { text, tokenIds, admittedAt, firstTokenAt, lastTokenAt, logprobs, promptLogprobs } = answer;
     return {
       text,
@@ -83,6 +107,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
       outputTokens: tokenIds.length,
       contentTokens: tokenIds.length - Number(answer.ended),
       truncatedTokens,
+      cachedTokens: answer.cachedTokens,
       enqueuedAt,
       admittedAt,
       firstTokenAt,
@@ -122,7 +147,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
           `they have ${ids.length} and ${longest} tokens`,
       );
     }
-    const scores = await this.#batcher.run(this.#score(ids, parts), signal);
+    const scores = await this.#batcher.run(this.#score(ids, parts), signal, ids);
     if (scores === undefined) throw signal!.reason;
     return scores;
   }
@@ -167,21 +192,25 @@ export class Engine implements InferenceTarget, AsyncDisposable {
     return { ids: ids.slice(-kept), truncatedTokens: ids.length - kept };
   }
 
-  /** Steps over the positions [from, to); gives the logits of the last one, where they are asked for. */
+  /**
+   * Steps over the prompt's positions [0, to); gives the logits of the last one, where they are asked for.
+   * @param count takes the tokens of each chunk whose KV was there
+   */
   *#prefill(
     ids: readonly number[],
-    from: number,
     to: number,
     last: "none" | "last",
+    count?: { cachedTokens: number },
   ): Generator<Step, Float32Array, Float32Array> {
+    if (this.prefixCache) this.#prefixQueriedTokens += ids.length;
     let logits!: Float32Array;
-    for (const [start, end] of chunkBounds(from, to, this.#runner.chunk)) {
-      logits = yield {
-        kind: "prefill",
-        ids: ids.slice(start, end),
-        start,
-        rows: end === to ? last : "none",
-      };
+    for (const [start, end] of chunkBounds(0, to, this.#runner.chunk)) {
+      const rows = end === to ? last : "none";
+      const step: PrefillStep = { kind: "prefill", ids: ids.slice(start, end), start, rows };
+      logits = yield step;
+      if (!step.cached) continue;
+      this.#prefixCachedTokens += end - start;
+      if (count) count.cachedTokens += end - start;
     }
     return logits;
   }
@@ -204,7 +233,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
     answer.admittedAt = this.#now();
     let logits = scorePrompt
       ? yield* this.#scorePrompt(ids, answer)
-      : yield* this.#prefill(ids, 0, ids.length, "last");
+      : yield* this.#prefill(ids, ids.length, "last", answer);
     const step: DecodeStep = { kind: "decode", tokenId: 0, position: ids.length };
     for (;; step.position++) {
       step.tokenId = answer.accept(logits);
@@ -226,10 +255,10 @@ export class Engine implements InferenceTarget, AsyncDisposable {
     };
 
     if (parts.some((part) => part.length === 1)) {
-      const row = read(yield* this.#prefill(ids, 0, ids.length, "last"));
+      const row = read(yield* this.#prefill(ids, ids.length, "last"));
       parts.forEach((part, i) => part.length === 1 && add(i, part[0], row));
     } else {
-      yield* this.#prefill(ids, 0, shared, "none");
+      yield* this.#prefill(ids, shared, "none");
     }
     for (const [i, part] of parts.entries()) {
       if (part.length === 1) continue;

@@ -45,6 +45,7 @@ Deno.test("generate() streams tokens with their text and stamps, and counts the 
     outputTokens: 3,
     contentTokens: 2,
     truncatedTokens: 0,
+    cachedTokens: 0,
     enqueuedAt: 0,
     admittedAt: 0,
     firstTokenAt: 1,

@@ -21,6 +21,7 @@ export class ExportRunner implements StepRunner {
   readonly context: number;
   readonly chunk: number;
   readonly vocabSize: number;
+  readonly beginsAnywhere = true;
   readonly #layout: ExportLayout;
   readonly #session: OrtSession;
   /** int64 [rows] of each of the layout's inputs, and their low halves, which are all that is written. */

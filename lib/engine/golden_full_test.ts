@@ -46,12 +46,13 @@ for (
 }
 
 sharedTest(
-  "SmolLM2 med: a request's logits are the same alone and among 16 others",
+  "SmolLM2 med: a request's logits are the same alone, among 16 others, and with the KV of a shared prefix",
   async (shared) =>
     withVariant(await fetchTestModel(shared, "smollm2"), "med", async (folder) => {
       const runner = await OrtRunner.create(folder, { slots: 16, context: 512 });
       try {
         await assertBatchInvariant(runner, { longest: 300, outputs: 10 });
+        await assertBatchInvariant(runner, { longest: 400, outputs: 6, stem: 280 });
       } finally {
         runner.close();
       }

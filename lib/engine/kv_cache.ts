@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { OnnxFile } from "../compress/onnx_file.ts";
 import type { VariantManifest } from "../compress/variant.ts";
-import { OrtSession, OrtTensor } from "./ort.ts";
+import { DeviceArray, OrtSession, OrtTensor } from "./ort.ts";
 
 export interface KvLayout {
   layers: VariantManifest["layers"];
@@ -75,6 +75,22 @@ export class KvCache {
     const result = await run(copies.one);
     await copies.put(all, slot);
     return result;
+  }
+
+  /** Whether the memory is one that `copy` reaches. */
+  get canCopy(): boolean {
+    return !this.#arrays.some((data) => data instanceof DeviceArray);
+  }
+
+  /** Copies positions [start, end) of a slot to another one. */
+  copy(from: number, to: number, start: number, end: number): void {
+    for (const [i, data] of this.#arrays.entries()) {
+      const [heads, context, dim] = this.#shapes[i];
+      for (let head = 0; head < heads; head++) {
+        const at = (slot: number, position: number) => ((slot * heads + head) * context + position) * dim;
+        (data as Float32Array).copyWithin(at(to, start), at(from, start), at(from, end));
+      }
+    }
   }
 
   /** To be called before the session is closed. */

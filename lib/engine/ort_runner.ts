@@ -36,6 +36,8 @@ export class OrtRunner implements StepRunner {
   readonly context: number;
   readonly chunk: number;
   readonly vocabSize: number;
+  readonly beginsAnywhere: boolean;
+  readonly copy?: StepRunner["copy"];
   readonly #session: OrtSession;
   readonly #kv: KvCache;
   /** Rows that a decode has at least: 2 where a matrix times a single row rounds differently. */
@@ -69,6 +71,8 @@ export class OrtRunner implements StepRunner {
     this.vocabSize = manifest.vocabSize;
     this.#session = session;
     this.#kv = kv;
+    this.beginsAnywhere = kv.hasParts;
+    if (kv.canCopy) this.copy = kv.copy.bind(kv);
     const rows = Math.max(slots, chunk + 1);
     const int64 = () => offHeap(BigInt64Array, rows);
     const [ids, positions, logitRows] = [int64(), int64(), int64()];

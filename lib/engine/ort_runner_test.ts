@@ -8,6 +8,14 @@ import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
 import { assertBatchInvariant } from "./testing/batch_invariance.ts";
 import { withVariant } from "./testing/build_variant.ts";
 
+/** Every architecture, and every way that a matrix is stored. */
+const PREFIX_CASES = [
+  ...["gemma3", "gpt2", "llama3-rope", "mistral-window", "phi3", "qwen2", "qwen3"].map((name) =>
+    [name, "fp32"] as const
+  ),
+  ...(["fp32", "base", "med", "cheap"] as const).map((variant) => ["llama", variant] as const),
+];
+
 const withRunner = (
   shared: string,
   variant: "fp32" | "med" | "cheap",
@@ -33,6 +41,21 @@ for (const variant of ["fp32", "med", "cheap"] as const) {
         { slots: 16, chunk: 16 },
         (runner) => assertBatchInvariant(runner, { longest: 60, outputs: 12 }),
       ),
+  );
+}
+
+for (const [name, variant] of PREFIX_CASES) {
+  sharedTest(
+    `${name} ${variant}: prompts that go on from KV of others have the logits of cold runs`,
+    (shared) =>
+      withVariant(join(shared, "tiny", name), variant, async (folder) => {
+        const runner = await OrtRunner.create(folder, { threads: 2, slots: 6, chunk: 8 });
+        try {
+          await assertBatchInvariant(runner, { longest: 40, outputs: 6, stem: 30 });
+        } finally {
+          runner.close();
+        }
+      }),
   );
 }
 

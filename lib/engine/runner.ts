@@ -18,6 +18,8 @@ export interface StepRunner {
   readonly vocabSize: number;
   /** Positions of a prompt that one run takes; it can take one more, so that no run has a single one left. */
   readonly chunk: number;
+  /** Whether a decode runs from the lowest to the highest of its slots; else it runs from slot 0 on. */
+  readonly beginsAnywhere?: boolean;
   /**
    * Runs positions [start, start + ids.length) of one slot.
    * @returns float32 [rows, vocab], valid until the next call.
@@ -31,5 +33,7 @@ export interface StepRunner {
    * @returns float32 [rows.length, vocab] in the order of `rows`, valid until the next call.
    */
   decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array>;
+  /** Copies the KV of positions [start, end) from one slot to another, where the runner can. */
+  copy?(from: number, to: number, start: number, end: number): void;
   close(): void;
 }

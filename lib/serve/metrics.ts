@@ -138,6 +138,16 @@ const SAMPLES: Record<string, SampleSpec> = {
   "slolab:kv_slots": { type: "gauge", help: "KV slots", of: (s) => s.slots },
   "vllm:prompt_tokens_total": { type: "counter", help: "Prompt tokens", of: (_, m) => m.promptTokens },
   "vllm:generation_tokens_total": { type: "counter", help: "Output tokens", of: (_, m) => m.outputTokens },
+  "vllm:prefix_cache_queries_total": {
+    type: "counter",
+    help: "Prompt tokens looked up in the KV of earlier prompts",
+    of: (s) => s.prefixQueriedTokens,
+  },
+  "vllm:prefix_cache_hits_total": {
+    type: "counter",
+    help: "Prompt tokens found there",
+    of: (s) => s.prefixCachedTokens,
+  },
   "vllm:request_success_total": { type: "counter", help: "Ended requests", of: (_, m) => m.finished },
   "slolab:requests_refused_total": {
     type: "counter",

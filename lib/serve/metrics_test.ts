@@ -50,7 +50,14 @@ Deno.test("metricsText() gives each model's gauges, counters and histograms as P
   metrics.end(answer);
   metrics.end({ ...answer, finishReason: "length", doneAt: 6000 });
   metrics.end({ ...answer, finishReason: "abort", doneAt: 9_000_000 });
-  const stats = { queued: 3, running: 2, slots: 8, context: 64 };
+  const stats = {
+    queued: 3,
+    running: 2,
+    slots: 8,
+    context: 64,
+    prefixQueriedTokens: 7,
+    prefixCachedTokens: 5,
+  };
   const { samples, types } = parse(metricsText([
     { id: "m/med", stats, metrics },
     { id: "m/cheap", stats: { ...stats, running: 0 }, metrics: idle },
@@ -69,6 +76,8 @@ Deno.test("metricsText() gives each model's gauges, counters and histograms as P
   assert.equal(value("vllm:kv_cache_usage_perc"), 0.25);
   assert.deepEqual([value("slolab:kv_slots_used"), value("slolab:kv_slots")], [2, 8]);
   assert.equal(value("vllm:prompt_tokens_total"), 7);
+  assert.equal(value("vllm:prefix_cache_queries_total"), 7);
+  assert.equal(value("vllm:prefix_cache_hits_total"), 5);
   assert.equal(value("vllm:generation_tokens_total"), 4);
   for (const finished_reason of ["stop", "length", "abort"]) {
     assert.equal(value("vllm:request_success_total", { finished_reason }), 1);
@@ -90,7 +99,14 @@ Deno.test("metricsText() gives each model's gauges, counters and histograms as P
 Deno.test("ModelMetrics has no time per output token of an answer with one", () => {
   const metrics = new ModelMetrics();
   metrics.end({ ...answer, contentTokens: 1 });
-  const stats = { queued: 0, running: 0, slots: 1, context: 64 };
+  const stats = {
+    queued: 0,
+    running: 0,
+    slots: 1,
+    context: 64,
+    prefixQueriedTokens: 0,
+    prefixCachedTokens: 0,
+  };
   assert.match(
     metricsText([{ id: "m", stats, metrics }]),
     /vllm:request_time_per_output_token_seconds_count\{model_name="m"\} 0\n/,

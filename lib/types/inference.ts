@@ -71,6 +71,8 @@ export interface Generation {
   contentTokens: number;
   /** Prompt tokens cut off on the left (`--overlong truncate-left`). */
   truncatedTokens: number;
+  /** Prompt tokens whose KV was there from an earlier prompt, where the target says. */
+  cachedTokens?: number;
   /** Handed to the engine or sent to the endpoint. */
   enqueuedAt: number;
   /** Left the queue for a slot; null where the target does not say (an endpoint). */
