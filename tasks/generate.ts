@@ -5,6 +5,7 @@ import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import { setQuiet } from "slolab/std/progress.ts";
 import { toRecord } from "slolab/types/mod.ts";
+import { MEMORY_FLAGS, memoryOf } from "./settings.ts";
 
 const flags = {
   prompt: { type: "string", help: "the user's message", short: "p" },
@@ -22,11 +23,8 @@ const flags = {
   "top-k": { type: "integer", default: 0, min: 0, help: "0 is all tokens" },
   seed: { type: "integer", help: "repeats a draw (default: another each time)" },
   stop: { type: "strings", help: "strings that end the answer" },
-  context: {
-    type: "integer",
-    min: 2,
-    help: "longest prompt and answer in tokens (default: the model's, at most 4096)",
-  },
+  context: MEMORY_FLAGS.context,
+  "kv-memory": MEMORY_FLAGS["kv-memory"],
   raw: { type: "boolean", help: "the prompt as it is, without the chat template" },
   json: { type: "boolean", help: "one JSON line with the text and its measures instead of the stream" },
 } satisfies Flags;
@@ -40,15 +38,14 @@ await runCommand({
     '--prompt "A story about a fox." --variant cheap --temperature 0.8 --seed 1',
     '--prompt "2 + 2 =" --raw --max-tokens 8 --json',
   ],
-  async run({ prompt, model, variant, device, context, raw, json, ...sampling }) {
+  async run({ prompt, model, variant, device, context, kvMemory, raw, json, ...sampling }) {
     if (!prompt) throw new BadInput("Cannot generate as --prompt must say something: it is empty");
     setQuiet(json);
     await using server = new SingleVariantServer({
       model,
       variant: variant as typeof VARIANTS[number],
       device: device as typeof DEVICES[number],
-      context,
-      slots: 1,
+      ...memoryOf({ slots: 1, context, kvMemory }),
     });
     const encoder = new TextEncoder();
     const answer = await server.generate(raw ? { text: prompt } : prompt, {

@@ -8,6 +8,7 @@ import type { ServedModel } from "slolab/serve/answer.ts";
 import { createApp } from "slolab/serve/app.ts";
 import { listen } from "slolab/serve/listen.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
+import { MEMORY_FLAGS, memoryOf } from "./settings.ts";
 
 const flags = {
   model: {
@@ -30,11 +31,12 @@ const flags = {
   host: { type: "string", default: "127.0.0.1", help: "address to listen on; 0.0.0.0 is all" },
   port: { type: "integer", default: 8000, min: 0, max: 65_535, help: "0 is any free one" },
   device: { type: "string", choices: DEVICES, default: "cpu", help: "where the models run" },
-  slots: { type: "integer", min: 1, default: 16, help: "requests that each variant runs at once" },
-  context: {
-    type: "integer",
-    min: 2,
-    help: "tokens of a slot (default: the smaller of the model's and 4096)",
+  ...MEMORY_FLAGS,
+  "prefix-cache": {
+    type: "string",
+    choices: ["on", "off"],
+    default: "on",
+    help: "prompts go on from KV of earlier ones that begin alike",
   },
   "max-queue": {
     type: "integer",
@@ -62,8 +64,18 @@ await runCommand({
     const device = options.device as typeof DEVICES[number];
     await using loaded = new AsyncDisposableStack();
     const models: ServedModel[] = [];
-    for (const variant of new Set(variants as typeof VARIANTS[number][])) {
-      const server = loaded.use(new SingleVariantServer({ ...options, model, variant, device }));
+    const distinct = new Set(variants as typeof VARIANTS[number][]);
+    const memory = memoryOf(options);
+    const shared = {
+      ...memory,
+      kvMemory: memory.kvMemory === undefined ? undefined : memory.kvMemory / distinct.size,
+      kvShare: 0.75 / distinct.size,
+      prefixCache: options.prefixCache === "on",
+      model,
+      device,
+    };
+    for (const variant of distinct) {
+      const server = loaded.use(new SingleVariantServer({ ...shared, variant }));
       const { engine } = await server.start();
       models.push({ id: `${name ?? basename(model).replace(/\.gguf$/i, "")}/${variant}`, engine });
     }

@@ -1,9 +1,39 @@
 /** Flags that baseline and study share, and what they set. */
 import { DEFAULT_MODEL } from "slolab/checkpoint/catalogue.ts";
+import type { MemoryRequest } from "slolab/engine/memory_plan.ts";
 import { DEVICES } from "slolab/engine/ort.ts";
 import { DEFAULT_SLO } from "slolab/metrics/mod.ts";
 import type { BaselineSettings } from "slolab/pipeline/baseline.ts";
+import { parseBytes } from "slolab/std/bytes.ts";
 import type { Flags, Values } from "slolab/std/cli.ts";
+
+/** What the KV cache is planned from: the same for every command that loads a model. */
+export const MEMORY_FLAGS = {
+  slots: {
+    type: "integer",
+    min: 1,
+    help: "requests that a model runs at once (default: 16, or as many as fit)",
+  },
+  context: {
+    type: "integer",
+    min: 2,
+    help: "tokens of a slot (default: the smaller of the model's and 4096, or as many as fit)",
+  },
+  "kv-memory": {
+    type: "string",
+    help: "memory for keys and values, such as 2GB (default: 3/4 of what the weights leave free)",
+  },
+} satisfies Flags;
+
+/** What the memory flags say. */
+export function memoryOf(o: Values<typeof MEMORY_FLAGS>): MemoryRequest {
+  const { slots, context, kvMemory } = o;
+  return {
+    slots,
+    context,
+    kvMemory: kvMemory === undefined ? undefined : parseBytes(kvMemory, "--kv-memory"),
+  };
+}
 
 export const SETTINGS_FLAGS = {
   model: {
@@ -37,11 +67,11 @@ export const SETTINGS_FLAGS = {
   "raw-dir": { type: "string", help: "a folder with mmlu/ and gsm8k/, read instead of the hub" },
   "data-dir": { type: "string", help: "the processed data (default data/processed)" },
   seed: { type: "integer", default: 42, help: "order of the load and choice of the questions" },
-  slots: { type: "integer", min: 1, default: 16, help: "requests that the engine runs at once" },
-  context: {
-    type: "integer",
-    min: 2,
-    help: "tokens of a slot (default: the smaller of the model's and 4096)",
+  ...MEMORY_FLAGS,
+  "prefix-cache": {
+    type: "string",
+    choices: ["on", "off"],
+    help: "prompts go on from KV of earlier ones (default: off in load tests, on in the evaluation)",
   },
   overlong: {
     type: "string",
@@ -81,8 +111,8 @@ export function settingsOf(
     ...preset,
     model: o.model,
     device: o.device as BaselineSettings["device"],
-    slots: o.slots,
-    context: o.context,
+    ...memoryOf(o),
+    prefixCache: o.prefixCache as BaselineSettings["prefixCache"],
     overlong: o.overlong as BaselineSettings["overlong"],
     concurrencies: o.concurrencies ?? preset.concurrencies,
     numRequests: o.numRequests ?? preset.numRequests,

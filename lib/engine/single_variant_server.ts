@@ -12,17 +12,23 @@ import type {
 import { Engine, type EngineStats, type Overlong } from "./engine.ts";
 import { ExportRunner } from "./export_runner.ts";
 import { type FormChoice, prepareVariant } from "./forms.ts";
+import { availableMemory, type MemoryPlan, type MemoryRequest, planMemory } from "./memory_plan.ts";
 import { libraryPath } from "./ort.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
 import { readTokenizer } from "./tokenizer.ts";
 
-export interface ServerOptions extends Omit<OrtRunnerOptions, "form" | "shallow"> {
+export interface LoadOptions extends OrtRunnerOptions, MemoryRequest {
+  overlong?: Overlong;
+  /** Whether prompts go on from KV that is in a slot (default false). */
+  prefixCache?: boolean;
+}
+
+export interface ServerOptions extends Omit<LoadOptions, "form" | "shallow"> {
   /** A name of the catalogue, a hub id, or a path. */
   model: string;
   variant: VariantName;
   /** Default `blocks`; `auto` is this machine's fastest. */
   form?: FormChoice;
-  overlong?: Overlong;
   cacheDir?: string;
 }
 
@@ -54,20 +60,28 @@ export function answerMetrics(generation: Generation): AnswerMetrics {
 }
 
 /**
- * Loads a variant's folder into an engine.
- * @throws {BadInput} where the folder holds no variant or the device is not there.
+ * Loads a variant's folder into an engine, with as many slots as there is memory for.
+ * @throws {BadInput} where the folder holds no variant, the device is not there or the model does not fit.
  */
 export async function loadEngine(
   folder: string,
-  { overlong, ...options }: OrtRunnerOptions & { overlong?: Overlong } = {},
-): Promise<{ engine: Engine; manifest: VariantManifest }> {
+  { overlong, prefixCache, ...options }: LoadOptions = {},
+): Promise<{ engine: Engine; manifest: VariantManifest; memory: MemoryPlan }> {
   const tokenizer = await readTokenizer(folder);
-  const { export: isExport } = await readJson<VariantManifest>(join(folder, "variant.json"));
-  const runner = await (isExport ? ExportRunner : OrtRunner).create(folder, options);
+  const found = await readJson<VariantManifest>(join(folder, "variant.json"));
+  const onCpu = (options.device ?? "cpu") === "cpu";
+  const memory = planMemory(found, options, onCpu ? availableMemory() : null);
+  const { slots, context } = memory;
+  const runner = await (found.export ? ExportRunner : OrtRunner).create(folder, {
+    ...options,
+    slots,
+    context,
+  });
   const { manifest } = runner;
   const name = `${manifest.model} ${manifest.variant}`;
-  const engine = new Engine({ name, runner, tokenizer, eosTokenIds: manifest.eosTokenIds, overlong });
-  return { engine, manifest };
+  const { eosTokenIds } = manifest;
+  const engine = new Engine({ name, runner, tokenizer, eosTokenIds, overlong, prefixCache });
+  return { engine, manifest, memory };
 }
 
 export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
@@ -92,7 +106,7 @@ export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
    * Finds or builds the variant and loads it; later calls give the same.
    * @throws {BadInput} where the model cannot be had or the device is not there.
    */
-  start(): Promise<{ engine: Engine; manifest: VariantManifest }> {
+  start(): ReturnType<typeof loadEngine> {
     return this.#loaded ??= (async () => {
       libraryPath(); // an unsupported platform shows before anything is downloaded or built
       const { dir, form } = await prepareVariant(this.#options);

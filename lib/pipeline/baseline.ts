@@ -16,6 +16,7 @@ import { ClosedLoopLoadGenerator } from "../load/mod.ts";
 import { heading, type LoadTestSummary, MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
 import { buildPrompt, promptHash, TEMPLATE_VERSIONS, toMessages } from "../prompts/mod.ts";
 import { finalReport, writeHtmlReport } from "../report/mod.ts";
+import { formatBytes } from "../std/bytes.ts";
 import { sha256, writeJson } from "../std/files.ts";
 import { type Example, type Generation, type Slo, toRecord } from "../types/mod.ts";
 import { describeMachine, describeVersions } from "./machine.ts";
@@ -28,8 +29,12 @@ export interface BaselineSettings {
   variant: VariantName;
   form?: FormChoice;
   device: Device;
-  slots: number;
+  slots?: number;
   context?: number;
+  /** Bytes for the KV cache. */
+  kvMemory?: number;
+  /** Default: off in the load tests, on in the evaluation. */
+  prefixCache?: "on" | "off";
   overlong: Overlong;
   concurrencies: number[];
   numRequests: number;
@@ -115,8 +120,8 @@ export async function runBaseline(
   }
 
   print("\n[STEP 2] INITIALIZING SERVER");
-  await using server = new SingleVariantServer(settings);
-  const { engine, manifest } = await server.start();
+  await using server = new SingleVariantServer({ ...settings, prefixCache: false });
+  const { engine, manifest, memory } = await server.start();
   const { source } = manifest;
   print(
     `  Model: ${manifest.model} (${source.kind}: ${source.location}, SHA-256 ${source.sha256.slice(0, 16)})`,
@@ -127,7 +132,13 @@ export async function runBaseline(
     } bits a weight, form ${manifest.form}`,
   );
   const { slots, context } = engine.stats;
+  const prefixCache = { load: settings.prefixCache ?? "off", evaluation: settings.prefixCache ?? "on" };
   print(`  Model loaded successfully (${settings.device}, ${slots} slots of ${context} tokens)`);
+  print(
+    `  Memory: weights ${formatBytes(memory.weightBytes)}, KV ${
+      formatBytes(slots * memory.slotBytes)
+    } when full`,
+  );
   const batchDependence = manifest.export?.batchDependence ?? null;
   if (batchDependence !== null) print(`  The model runs at batch 1: ${batchDependence}`);
   if (!engine.tokenizer?.hasChatTemplate) {
@@ -163,6 +174,10 @@ export async function runBaseline(
       slots,
       context,
       overlong: settings.overlong,
+      weight_bytes: memory.weightBytes,
+      kv_bytes: slots * memory.slotBytes,
+      kv_budget: memory.kvBudget,
+      prefix_cache: prefixCache,
       ...(batchDependence !== null && { runs_at_batch_1: batchDependence }),
     },
     chat_template: engine.tokenizer?.hasChatTemplate ?? false,
@@ -180,6 +195,7 @@ export async function runBaseline(
   await saveRun(outputDir, run);
 
   print("\n[STEP 3] RUNNING LOAD TESTS");
+  engine.prefixCache = prefixCache.load === "on";
   const levels: LoadTestSummary[] = [];
   for (const concurrency of settings.concurrencies) {
     print(`  >>> Testing with concurrency=${concurrency}`);
@@ -187,6 +203,7 @@ export async function runBaseline(
   }
 
   print("\n[STEP 4] EVALUATING ACCURACY");
+  engine.prefixCache = prefixCache.evaluation === "on";
   const evaluator = new HeldOutEvaluator(engine, test, {
     mmluMethod: settings.mmluMethod,
     mmluMaxTokens: settings.mmluMaxTokens,
