@@ -2,10 +2,10 @@
  * A level as AIPerf's `profile_export.jsonl`, with AIPerf's definitions where they differ:
  *
  * - latencies are timed from the sending, also those of an open loop; `credit_issued_ns` is the planned sending;
- * - `inter_token_latency` divides by the output tokens with the end token less one (our TPOT: by the content tokens
- *   less one), and the gaps between tokens are `inter_chunk_latency`.
+ * - `inter_token_latency` is our TPOT, and the gaps between tokens are `inter_chunk_latency`;
+ * - `output_sequence_length` counts content tokens, as AIPerf does in the text: the end token is none.
  *
- * Token counts are the target's, as with AIPerf's `--use-server-token-count`: prompt tokens include the template.
+ * Prompt tokens are the target's, with those of the chat template, as with AIPerf's `--use-server-token-count`.
  * No instant of the response's head was kept: `request_ack_ns` is null.
  * @see aiperf 0.13.0, `aiperf/common/models/record_models.py`: `MetricRecordInfo`; `aiperf/metrics/types`
  */
@@ -91,12 +91,10 @@ function metricsOf(r: RequestRecord): AiperfRecord["metrics"] {
       time_to_first_token: ms(r.firstTokenAt! - r.dispatchedAt),
       request_latency: ms(r.lastTokenAt! - r.dispatchedAt),
     }),
-    ...(answered && r.outputTokens > 1 && {
-      inter_token_latency: ms((r.lastTokenAt! - r.firstTokenAt!) / (r.outputTokens - 1)),
-    }),
+    ...(r.tpotMs !== null && { inter_token_latency: ms(r.tpotMs) }),
     ...(r.itlsMs?.length && { inter_chunk_latency: { value: r.itlsMs, unit: "ms" } }),
     input_sequence_length: tokens(r.inputTokens),
-    output_sequence_length: tokens(r.outputTokens),
+    output_sequence_length: tokens(r.contentTokens),
   };
 }
 

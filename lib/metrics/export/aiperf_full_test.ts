@@ -39,7 +39,7 @@ needsTest(
     inTemp(async (dir) => {
       const records = [
         requestRecord({ itlsMs: Array(10).fill(10) }),
-        requestRecord({ outputTokens: 1, contentTokens: 1 }),
+        requestRecord({ outputTokens: 2, contentTokens: 1, tpotMs: null }),
         requestRecord({ error: { kind: "http_503", message: "busy" } }),
       ];
       const segments = [{ fromMs: 0, startedAt: "2026-01-01T00:00:00Z" }];
@@ -53,9 +53,9 @@ needsTest(
         metrics: {
           time_to_first_token: [100, 100],
           request_latency: [200, 200],
-          inter_token_latency: [100 / 11],
+          inter_token_latency: [10],
           input_sequence_length: [50, 50],
-          output_sequence_length: [12, 1],
+          output_sequence_length: [11, 1],
         },
       });
     }),

@@ -7,16 +7,16 @@ const segments = [
   { fromMs: 1000, startedAt: "2026-01-02T00:00:00.000Z" },
 ];
 
-Deno.test("aiperfRecords() gives AIPerf's metrics with its units, from the sending and by all output tokens", () => {
+Deno.test("aiperfRecords() gives AIPerf's metrics with its units, from the sending", () => {
   const open = requestRecord({ scheduledAt: 10, dispatchedAt: 40, itlsMs: Array(10).fill(10) });
   const [{ metadata, metrics, error }] = aiperfRecords([open], segments);
   assert.deepEqual(metrics, {
     time_to_first_token: { value: 60, unit: "ms" },
     request_latency: { value: 160, unit: "ms" },
-    inter_token_latency: { value: 100 / 11, unit: "ms" },
+    inter_token_latency: { value: 10, unit: "ms" },
     inter_chunk_latency: { value: Array(10).fill(10), unit: "ms" },
     input_sequence_length: { value: 50, unit: "tokens" },
-    output_sequence_length: { value: 12, unit: "tokens" },
+    output_sequence_length: { value: 11, unit: "tokens" },
   });
   assert.equal(error, null);
   assert.deepEqual([metadata.session_num, metadata.x_request_id, metadata.conversation_id], [
@@ -29,8 +29,8 @@ Deno.test("aiperfRecords() gives AIPerf's metrics with its units, from the sendi
 Deno.test("aiperfRecords() has no latency of what has none", () => {
   const of = (change: Parameters<typeof requestRecord>[0]) =>
     aiperfRecords([requestRecord(change)], segments)[0];
-  assert.equal(of({ outputTokens: 1, contentTokens: 1 }).metrics.inter_token_latency, undefined);
-  assert.deepEqual(Object.keys(of({ firstTokenAt: null, lastTokenAt: null }).metrics), [
+  assert.equal(of({ tpotMs: null }).metrics.inter_token_latency, undefined);
+  assert.deepEqual(Object.keys(of({ firstTokenAt: null, lastTokenAt: null, tpotMs: null }).metrics), [
     "input_sequence_length",
     "output_sequence_length",
   ]);

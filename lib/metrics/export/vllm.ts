@@ -2,8 +2,9 @@
  * A level as the result file of `vllm bench serve --save-detailed`, with vLLM's definitions where they differ:
  *
  * - latencies are timed from the sending, also those of an open loop (here: from the planned sending);
- * - TPOT divides by the output tokens with the end token (here: by the content tokens) less one, and an output of
- *   one token has TPOT 0 in the goodput and none in `*_tpot_ms`;
+ * - an answer that the model ended lasts until the chunk that says so, which comes with the end token (here: until the
+ *   last content token), and TPOT divides by all output tokens less one (here: by the content tokens less one); an
+ *   output of one token has TPOT 0 in the goodput and none in `*_tpot_ms`;
  * - `std_*` divides by n (here: by n - 1), and `request_goodput` judges the TTFT from the sending;
  * - in a closed loop every request waits from the beginning: `queue_times` are those waits.
  *
@@ -139,7 +140,7 @@ interface Output {
 function outputOf(r: RequestRecord, isClosed: boolean): Output {
   const failed = r.error !== null;
   const seconds = (from: number, to: number | null) => failed || to === null ? 0 : (to - from) / 1000;
-  const latency = seconds(r.dispatchedAt, r.lastTokenAt ?? r.doneAt);
+  const latency = seconds(r.dispatchedAt, r.finishReason === "stop" ? r.doneAt : r.lastTokenAt ?? r.doneAt);
   // An answer without content has its first chunk with its last one.
   const ttft = seconds(r.dispatchedAt, r.firstTokenAt ?? r.doneAt);
   return {

@@ -47,6 +47,7 @@ Deno.test("vllmResult() computes what vLLM's own code does", async () => {
       inputTokens: o.prompt_len,
       outputTokens: o.output_tokens,
       contentTokens: o.output_tokens,
+      finishReason: "length",
       error: o.success ? null : { kind: "timeout", message: "late" },
     });
   });
@@ -99,6 +100,15 @@ Deno.test("vllmResult() names the traffic as vLLM does", () => {
   assert.deepEqual(traffic({ pattern: "gamma", rate: 3, shape: 0.5, max_in_flight: 4 }), [3, 0.5, 4, 0.02]);
   assert.deepEqual(traffic({ pattern: "replay" }), [2, null, null, 0.02]);
   assert.equal(vllmResult(level({ records })).date, "20260102-030405");
+});
+
+Deno.test("vllmResult() counts the end token, and the time until it", () => {
+  const of = (finishReason: "stop" | "length") => {
+    const r = vllmResult(level({ records: [requestRecord({ finishReason, doneAt: 212 })] }));
+    return [1000 * r.latencies[0], 11 * r.mean_tpot_ms!].map(Math.round);
+  };
+  assert.deepEqual(of("stop"), [212, 112]);
+  assert.deepEqual(of("length"), [200, 100]);
 });
 
 Deno.test("vllmResult() gives null, not 0, for what the run did not keep", () => {
