@@ -28,12 +28,6 @@ const flags = {
       "quick: 32 requests at 1 and 8, 20 MMLU and 10 GSM8K answers; full: 5,000 at 1 to 32, all test questions",
   },
   variant: { type: "string", choices: VARIANTS, default: "med", help: "16, 8 or 4 bit" },
-  "mmlu-method": {
-    type: "string",
-    choices: ["generate", "loglikelihood"],
-    default: "generate",
-    help: "read the letter from the answer, or take the likeliest of the four letters",
-  },
   ...SETTINGS_FLAGS,
   "output-dir": { type: "string", help: "where the results go (default results/baseline_<variant>)" },
   export: {
@@ -60,7 +54,7 @@ await runCommand({
     const preset = {
       ...PRESETS[o.preset],
       preset: o.preset,
-      mmluMethod: o.mmluMethod as BaselineSettings["mmluMethod"],
+      mmluMethod: "generate" as const,
     };
     using interrupt = onInterrupt("Stopped: --resume goes on with the rest");
     const outputDir = o.outputDir ?? `results/baseline_${o.variant}`;

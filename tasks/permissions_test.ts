@@ -27,6 +27,8 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
     await run("report", join(dir, "run"));
     await run("export", join(dir, "run"), "--format", "vllm");
     await run("compare", join(dir, "run"), join(dir, "run"), "--html", join(dir, "comparison.html"));
+    const few = ["--protocol", "lm-eval", "--limit", "1", "--mmlu-questions", "2", "--max-tokens", "2"];
+    await run("evaluate", ...model, ...few, "--shots", "0", "--output-dir", join(dir, "evaluated"));
     await run("models");
   } finally {
     await Deno.remove(dir, { recursive: true });

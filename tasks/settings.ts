@@ -2,10 +2,13 @@
 import { DEFAULT_MODEL } from "slolab/checkpoint/catalogue.ts";
 import type { MemoryRequest } from "slolab/engine/memory_plan.ts";
 import { DEVICES } from "slolab/engine/ort.ts";
+import { LM_EVAL_MAX_TOKENS } from "slolab/eval/mod.ts";
 import { DEFAULT_SLO } from "slolab/metrics/mod.ts";
 import type { BaselineSettings } from "slolab/pipeline/baseline.ts";
+import { PROTOCOLS, type ProtocolSettings } from "slolab/pipeline/questions.ts";
 import { parseBytes } from "slolab/std/bytes.ts";
 import type { Flags, Values } from "slolab/std/cli.ts";
+import { BadInput } from "slolab/std/errors.ts";
 
 /** What the KV cache is planned from: the same for every command that loads a model. */
 export const MEMORY_FLAGS = {
@@ -35,7 +38,8 @@ export function memoryOf(o: Values<typeof MEMORY_FLAGS>): MemoryRequest {
   };
 }
 
-export const SETTINGS_FLAGS = {
+/** The model that is asked, and where it runs. */
+export const MODEL_FLAGS = {
   model: {
     type: "string",
     default: DEFAULT_MODEL,
@@ -43,9 +47,28 @@ export const SETTINGS_FLAGS = {
     help: "a name of the catalogue, a hub id (owner/name), a folder or a .gguf file",
   },
   device: { type: "string", choices: DEVICES, default: "cpu", help: "where the model runs" },
-  concurrencies: { type: "integers", min: 1, help: "levels of closed-loop load (default: the preset's)" },
-  "num-requests": { type: "integer", min: 1, help: "requests a level (default: the preset's)" },
-  warmup: { type: "integer", min: 0, default: 2, help: "requests before each level, in no figure" },
+  ...MEMORY_FLAGS,
+} satisfies Flags;
+
+/** What is asked, and how. */
+export const QUESTION_FLAGS = {
+  protocol: {
+    type: "string",
+    choices: PROTOCOLS,
+    default: "slolab",
+    help:
+      "slolab: held-out questions, chat prompts; lm-eval: tasks mmlu and gsm8k of lm-evaluation-harness, as it asks them",
+  },
+  shots: {
+    type: "integer",
+    min: 0,
+    help: "solved examples before each question (default: 0; lm-eval: 0 for MMLU, 5 for GSM8K)",
+  },
+  "mmlu-method": {
+    type: "string",
+    choices: ["generate", "loglikelihood"],
+    help: "read the letter from the answer, or take the likeliest of the four (default: the command's)",
+  },
   "mmlu-questions": {
     type: "integer",
     min: 0,
@@ -56,23 +79,31 @@ export const SETTINGS_FLAGS = {
     min: 0,
     help: "GSM8K answers from the test split (default: the preset's)",
   },
-  "max-tokens": {
-    type: "integer",
-    min: 1,
-    help: "output tokens of every request (default: 16 for MMLU, 320 for GSM8K, 128 in quick's load test)",
-  },
-  "load-max-tokens": { type: "integer", min: 1, help: "output tokens of a request in the load test alone" },
-  "data-subset": { type: "integer", min: 1, help: "use at most so many examples of each split" },
   preprocess: { type: "boolean", help: "make the data anew" },
   "raw-dir": { type: "string", help: "a folder with mmlu/ and gsm8k/, read instead of the hub" },
   "data-dir": { type: "string", help: "the processed data (default data/processed)" },
+} satisfies Flags;
+
+export const SETTINGS_FLAGS = {
+  ...MODEL_FLAGS,
+  ...QUESTION_FLAGS,
   seed: { type: "integer", default: 42, help: "order of the load and choice of the questions" },
-  ...MEMORY_FLAGS,
   "prefix-cache": {
     type: "string",
     choices: ["on", "off"],
     help: "prompts go on from KV of earlier ones (default: off in load tests, on in the evaluation)",
   },
+  concurrencies: { type: "integers", min: 1, help: "levels of closed-loop load (default: the preset's)" },
+  "num-requests": { type: "integer", min: 1, help: "requests a level (default: the preset's)" },
+  warmup: { type: "integer", min: 0, default: 2, help: "requests before each level, in no figure" },
+  "max-tokens": {
+    type: "integer",
+    min: 1,
+    help:
+      "output tokens of every request (default: 16 for MMLU, 320 for GSM8K (lm-eval: 256), 128 in quick's load test)",
+  },
+  "load-max-tokens": { type: "integer", min: 1, help: "output tokens of a request in the load test alone" },
+  "data-subset": { type: "integer", min: 1, help: "use at most so many examples of each split" },
   overlong: {
     type: "string",
     choices: ["reject", "truncate-left"],
@@ -102,6 +133,29 @@ export type Preset = Pick<
   "preset" | "concurrencies" | "numRequests" | "loadMaxTokens" | "mmluLimit" | "gsm8kLimit" | "mmluMethod"
 >;
 
+/**
+ * The protocol that the flags ask for.
+ * @throws {BadInput} where lm-eval is asked to have letters generated.
+ */
+export function protocolOf(
+  { protocol, shots, mmluMethod }: { protocol: string; shots?: number; mmluMethod?: string },
+  defaultMethod: BaselineSettings["mmluMethod"],
+): ProtocolSettings {
+  if (protocol === "slolab") {
+    return { shots, mmluMethod: (mmluMethod ?? defaultMethod) as BaselineSettings["mmluMethod"] };
+  }
+  if (mmluMethod === "generate") {
+    throw new BadInput(
+      "Cannot use --mmlu-method generate as lm-eval must score the letters of mmlu: leave it out",
+    );
+  }
+  return { protocol: "lm-eval", shots, mmluMethod: "loglikelihood" };
+}
+
+/** Most tokens of an answer to GSM8K. */
+export const gsm8kTokens = (o: { protocol: string; maxTokens?: number }) =>
+  o.maxTokens ?? (o.protocol === "lm-eval" ? LM_EVAL_MAX_TOKENS : 320);
+
 /** The settings of a run, but for its variant. */
 export function settingsOf(
   o: Values<typeof SETTINGS_FLAGS>,
@@ -109,6 +163,7 @@ export function settingsOf(
 ): Omit<BaselineSettings, "variant"> {
   return {
     ...preset,
+    ...protocolOf(o, preset.mmluMethod),
     model: o.model,
     device: o.device as BaselineSettings["device"],
     ...memoryOf(o),
@@ -119,7 +174,7 @@ export function settingsOf(
     warmup: o.warmup,
     loadMaxTokens: o.loadMaxTokens ?? o.maxTokens ?? preset.loadMaxTokens,
     mmluMaxTokens: o.maxTokens ?? 16,
-    gsm8kMaxTokens: o.maxTokens ?? 320,
+    gsm8kMaxTokens: gsm8kTokens(o),
     mmluLimit: o.mmluQuestions ?? preset.mmluLimit,
     gsm8kLimit: o.gsm8kQuestions ?? preset.gsm8kLimit,
     dataSubset: o.dataSubset ?? null,

@@ -1,4 +1,5 @@
 /** Questions: from the hub, a folder or the sample to train, val, test and few-shot pools. */
+export * from "./documents.ts";
 export type { FewShot } from "./few_shot.ts";
 export { HubClient, HubUnreachable } from "./hub.ts";
 export * from "./load.ts";

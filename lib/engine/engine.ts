@@ -1,6 +1,7 @@
 /** A model that answers: prompts to token ids, the batcher over the runner, logits to text and scores. */
 import type { Tokenizer } from "../checkpoint/tokenizer.ts";
 import type {
+  Continuation,
   ContinuationScore,
   GenerateOptions,
   Generation,
@@ -126,12 +127,16 @@ export class Engine implements InferenceTarget, AsyncDisposable {
    */
   async score(
     prompt: PromptInput,
-    continuations: readonly string[],
+    continuations: readonly Continuation[],
     signal?: AbortSignal,
   ): Promise<ContinuationScore[]> {
     const { tokenizer } = this;
     if (tokenizer === null) throw new TypeError(`Cannot score text as ${this.name} must have a tokenizer`);
-    const parts = continuations.map((text) => tokenizer.encode(text, { addSpecialTokens: false }));
+    const parts = continuations.map((continuation) =>
+      typeof continuation === "string"
+        ? tokenizer.encode(continuation, { addSpecialTokens: false })
+        : [...continuation]
+    );
     const empty = parts.findIndex((part) => part.length === 0);
     if (empty >= 0) {
       throw new RangeError(

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { VariantManifest, VariantName } from "../compress/variant.ts";
 import { readJson } from "../std/files.ts";
 import type {
+  Continuation,
   ContinuationScore,
   GenerateOptions,
   Generation,
@@ -138,7 +139,7 @@ export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
   /** Log-likelihoods of continuations; a string prompt is a user's message. */
   async score(
     prompt: PromptInput,
-    continuations: readonly string[],
+    continuations: readonly Continuation[],
     signal?: AbortSignal,
   ): Promise<ContinuationScore[]> {
     const { engine } = await this.start();

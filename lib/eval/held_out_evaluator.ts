@@ -7,6 +7,8 @@ import { Progress, say } from "../std/progress.ts";
 import { errorOf } from "../load/mod.ts";
 import type { Example, InferenceTarget } from "../types/mod.ts";
 import { chooseQuestions } from "./choose_questions.ts";
+import { type Fit, fitContinuations, fitPrompt } from "./fit.ts";
+import { LM_EVAL_MAX_TOKENS, type Shots } from "./lm_eval.ts";
 import { type MmluMethod, type Prediction, PredictionLog } from "./predictions.ts";
 import {
   buildQuestion,
@@ -17,6 +19,13 @@ import {
   type Question,
 } from "./questions.ts";
 import { type EvaluationResults, type EvaluationSettings, summarizePredictions } from "./results.ts";
+
+/** What another protocol than slolab's asks; all of it is plain text. */
+export interface QuestionSet {
+  protocol: "lm-eval";
+  questions: readonly Question[];
+  shots: Shots;
+}
 
 export interface EvaluatorOptions {
   /** Questions in flight (default 8). */
@@ -33,6 +42,8 @@ export interface EvaluatorOptions {
   fewShot?: FewShot;
   /** Draws the questions (default 0). */
   seed?: number;
+  /** Cuts the text of a question set on the left where it is too long; else the target takes it as text. */
+  fit?: Fit;
   /** Whether the model takes messages where letters are scored; else it continues plain text (default true). */
   hasChatTemplate?: boolean;
   /** Where each prediction is appended as it ends. */
@@ -55,28 +66,39 @@ export class HeldOutEvaluator {
   #predictions: Prediction[] = [];
 
   /**
-   * @param testData examples of MMLU and GSM8K; others have no exact answer and are left out
+   * @param asked examples of MMLU and GSM8K (others have no exact answer and are left out), or a question set
    * @throws {BadInput} where there is no such example, an option is out of range, or letters are to be scored
    * and the target cannot.
    */
-  constructor(server: InferenceTarget, testData: readonly Example[], options: EvaluatorOptions = {}) {
+  constructor(
+    server: InferenceTarget,
+    asked: readonly Example[] | QuestionSet,
+    options: EvaluatorOptions = {},
+  ) {
     requireWholeNumbers(options);
     const { seed = 0, hasChatTemplate = true, fewShot, mmluLimit, gsm8kLimit } = options;
+    const set = "protocol" in asked ? asked : null;
+    const given = "protocol" in asked ? asked.questions.map((q) => q.example) : asked;
     const of = (dataset: "mmlu" | "gsm8k", limit = Infinity) =>
-      chooseQuestions(testData.filter((e) => e.dataset === dataset), limit, seed) as Question["example"][];
+      chooseQuestions(given.filter((e) => e.dataset === dataset), limit, seed) as Question["example"][];
     const examples = [...of("mmlu", mmluLimit), ...of("gsm8k", gsm8kLimit)];
     if (examples.length === 0) {
       throw new BadInput(
         "Cannot evaluate as the test data must hold a question of mmlu or gsm8k: it has " +
-          (testData.length === 0 ? "no record" : `${testData.length} records, and none is asked`),
+          (given.length === 0 ? "no record" : `${given.length} records, and none is asked`),
       );
     }
-    const mmluMethod = options.mmluMethod ?? (server.score ? "loglikelihood" : "generate");
+    if (set && options.mmluMethod === "generate") {
+      throw new BadInput(
+        "Cannot evaluate as lm-eval scores the letters of mmlu: the method is to generate them",
+      );
+    }
+    const mmluMethod = options.mmluMethod ?? (server.score || set ? "loglikelihood" : "generate");
     if (examples[0].dataset === "mmlu" && !server.score) {
       if (mmluMethod === "loglikelihood") {
         throw new BadInput(
           `Cannot score the letters of mmlu as the target must tell log-likelihoods: ${server.name} does not ` +
-            "(use --mmlu-method generate)",
+            `(use ${set ? "--mmlu-questions 0" : "--mmlu-method generate"})`,
         );
       }
       if (!options.mmluMethod) {
@@ -85,8 +107,9 @@ export class HeldOutEvaluator {
     }
     this.#target = server;
     this.#options = options;
+    const built = set && new Map(set.questions.map((q) => [q.example.id, q]));
     this.#questions = examples.map((example) =>
-      buildQuestion(example, example.dataset === "mmlu" ? mmluMethod : "generate", {
+      built?.get(example.id) ?? buildQuestion(example, example.dataset === "mmlu" ? mmluMethod : "generate", {
         hasChatTemplate,
         fewShot,
       })
@@ -94,15 +117,24 @@ export class HeldOutEvaluator {
     const idsOf = (dataset: string) => [
       ...new Set(this.#questions.flatMap((q) => q.example.dataset === dataset ? q.shotIds : [])),
     ];
+    const { mmluMaxTokens = 16, gsm8kMaxTokens = set ? LM_EVAL_MAX_TOKENS : 320, fit } = options;
+    if (fit && examples.at(-1)!.dataset === "gsm8k" && gsm8kMaxTokens >= fit.context) {
+      throw new BadInput(
+        `Cannot evaluate as an answer must fit the context of ${fit.context} tokens behind a prompt: it may have ` +
+          `${gsm8kMaxTokens}`,
+      );
+    }
     this.#settings = {
+      protocol: set?.protocol ?? "slolab",
+      chat_template_applied: !set && hasChatTemplate,
       method: { mmlu: mmluMethod, gsm8k: "generate" },
-      max_tokens: { mmlu: options.mmluMaxTokens ?? 16, gsm8k: options.gsm8kMaxTokens ?? 320 },
+      max_tokens: { mmlu: mmluMaxTokens, gsm8k: gsm8kMaxTokens },
       template_versions: Object.fromEntries(
         this.#questions.map((q) => [q.example.dataset, q.templateVersion]),
       ),
       prompt_hash: sha256(this.#questions.map((q) => q.promptHash).join("\n")),
       few_shot_ids: { mmlu: idsOf("mmlu"), gsm8k: idsOf("gsm8k") },
-      shots: fewShot?.shots ?? 0,
+      shots: set?.shots ?? { mmlu: fewShot?.shots ?? 0, gsm8k: fewShot?.shots ?? 0 },
       seed,
     };
   }
@@ -172,26 +204,41 @@ export class HeldOutEvaluator {
   /** Asks one question; what goes wrong becomes the prediction's error. */
   async #answer(question: Question, signal: AbortSignal): Promise<Prediction> {
     const { dataset, id } = question.example;
+    const { fit } = this.#options;
+    const text = fit && this.#settings.protocol !== "slolab"
+      ? (question.prompt as { text: string }).text
+      : null;
     try {
       if (question.method === "loglikelihood") {
-        const { prompt, continuations } = question;
-        const scores = (await this.#target.score!(prompt, continuations, signal)).map((s) => s.logprob);
+        const fitted = text === null ? null : fitContinuations(fit!, text, question.continuations);
+        const { continuations } = fitted ?? question;
+        const prompt = fitted ? { ids: fitted.ids } : question.prompt;
+        const scored = await this.#target.score!(prompt, continuations, signal);
+        const scores = scored.map((s) => s.logprob);
         if (scores.length !== continuations.length || scores.some(Number.isNaN)) {
           throw new Error(
             `Cannot compare the letters as each must have a log-likelihood: they are ${scores.join(", ")}`,
           );
         }
-        return judgeScores(question, scores);
+        return { ...judgeScores(question, scores), promptTokensCut: fitted?.cut ?? 0 };
       }
-      const generation = await this.#target.generate(question.prompt, {
-        maxTokens: this.#settings.max_tokens[dataset],
+      const maxTokens = this.#settings.max_tokens[dataset];
+      const fitted = text === null ? null : fitPrompt(fit!, text, maxTokens);
+      const generation = await this.#target.generate(fitted ? { ids: fitted.ids } : question.prompt, {
+        maxTokens,
         temperature: 0,
+        ...(question.stop.length && { stop: question.stop }),
         signal,
         requestId: id,
       });
-      return generation.finishReason === "abort"
-        ? judgeError(question, { kind: "abort", message: "the target ended the answer before it was whole" })
-        : judgeText(question, generation);
+      if (generation.finishReason === "abort") {
+        const message = "the target ended the answer before it was whole";
+        return judgeError(question, { kind: "abort", message });
+      }
+      return {
+        ...judgeText(question, generation),
+        promptTokensCut: fitted?.cut ?? generation.truncatedTokens,
+      };
     } catch (thrown) {
       return judgeError(question, errorOf(thrown));
     }

@@ -28,6 +28,8 @@ export interface Prediction {
   strictCorrect: boolean | null;
   /** Whether the answer ended at the token limit. */
   truncated: boolean;
+  /** Tokens of the prompt that were cut off on the left, as it was too long. */
+  promptTokensCut: number;
   method: MmluMethod;
   /** What the model wrote; empty where letters were scored. */
   text: string;

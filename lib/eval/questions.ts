@@ -25,10 +25,15 @@ export interface Question {
   method: MmluMethod;
   prompt: PromptInput;
   /** What is scored for A, B, C and D; empty where the answer is generated. */
-  continuations: string[];
+  continuations: readonly string[];
+  /** Strings that end an answer. */
+  stop: readonly string[];
   templateVersion: string;
   promptHash: string;
   shotIds: string[];
+  /** Reads an answer; `strict` is the number that `####` marks, null for MMLU. */
+  read(text: string): { predicted: string | null; strict: string | null };
+  isRight(answer: string | null): boolean;
 }
 
 /**
@@ -50,7 +55,16 @@ export function buildQuestion(
     );
   }
   const options = { fewShot: shots };
-  const common = { example, method, shotIds: shots.map((shot) => shot.id) };
+  const common = {
+    example,
+    method,
+    shotIds: shots.map((shot) => shot.id),
+    stop: [],
+    read: example.dataset === "mmlu"
+      ? (text: string) => ({ predicted: extractMmluAnswer(text), strict: null })
+      : (text: string) => ({ predicted: extractGsm8kAnswer(text), strict: extractGsm8kStrict(text) }),
+    isRight: (answer: string | null) => EvaluationMetrics.exactMatch(answer, example.answer),
+  };
   if (method === "loglikelihood") {
     const { prompt, continuations, version } = buildLetterPrompt(example, hasChatTemplate, options);
     return {
@@ -75,10 +89,9 @@ export function buildQuestion(
 /** Judges what the target wrote. */
 export function judgeText(question: Question, generation: Generation): Prediction {
   const { text } = generation;
-  const isMmlu = question.example.dataset === "mmlu";
-  const strict = isMmlu ? null : extractGsm8kStrict(text);
+  const { predicted, strict } = question.read(text);
   return {
-    ...judge(question, isMmlu ? extractMmluAnswer(text) : extractGsm8kAnswer(text), strict),
+    ...judge(question, predicted, strict),
     truncated: generation.finishReason === "length",
     text,
     inputTokens: generation.promptTokens,
@@ -98,11 +111,10 @@ export function judgeError(question: Question, error: RequestError): Prediction 
 }
 
 function judge(
-  { example, method, promptHash }: Question,
+  { example, method, promptHash, isRight }: Question,
   predicted: string | null,
   strictPredicted: string | null,
 ): Prediction {
-  const matches = (answer: string | null) => EvaluationMetrics.exactMatch(answer, example.answer);
   return {
     id: example.id,
     dataset: example.dataset,
@@ -111,11 +123,12 @@ function judge(
     difficulty: example.difficulty,
     gold: example.answer,
     predicted,
-    correct: matches(predicted),
+    correct: isRight(predicted),
     parsed: predicted !== null,
     strictPredicted,
-    strictCorrect: example.dataset === "gsm8k" ? matches(strictPredicted) : null,
+    strictCorrect: example.dataset === "gsm8k" ? isRight(strictPredicted) : null,
     truncated: false,
+    promptTokensCut: 0,
     method,
     text: "",
     scores: null,

@@ -27,6 +27,8 @@ export interface DatasetResults extends Extraction {
   /** Mean of the subjects' accuracies; overall: of the data sets'. */
   macro_accuracy: number | null;
   truncated_rate: number | null;
+  /** Prompts whose beginning was cut off, as they were too long. */
+  prompt_cut_count: number;
   /** Questions that the target failed on. */
   error_count: number;
   by_subject: Record<string, ExactMatch>;
@@ -42,6 +44,10 @@ export interface Gsm8kResults extends DatasetResults {
 
 /** How the questions were asked. */
 export interface EvaluationSettings {
+  /** Whose prompts, examples, extraction and scoring: slolab's own, or lm-evaluation-harness's. */
+  protocol: "slolab" | "lm-eval";
+  /** Whether prompts were put into the model's chat template. */
+  chat_template_applied: boolean;
   method: { mmlu: MmluMethod; gsm8k: "generate" };
   max_tokens: { mmlu: number; gsm8k: number };
   /** Of the templates used. */
@@ -50,7 +56,9 @@ export interface EvaluationSettings {
   prompt_hash: string;
   /** Of each data set, in the order of their first use. */
   few_shot_ids: { mmlu: string[]; gsm8k: string[] };
-  shots: number;
+  /** Solved examples before each question. */
+  shots: { mmlu: number; gsm8k: number };
+  /** Drew the questions. */
   seed: number;
 }
 
@@ -94,6 +102,7 @@ function datasetResults(predictions: readonly Prediction[]): DatasetResults {
       : clusteredStandardError(predictions.map((p) => Number(p.correct)), clusters),
     macro_accuracy: mean(Object.values(bySubject).map((row) => row.accuracy!)),
     truncated_rate: mean(predictions.map((p) => Number(p.truncated))),
+    prompt_cut_count: predictions.filter((p) => p.promptTokensCut > 0).length,
     error_count: predictions.filter((p) => p.error !== null).length,
     by_subject: bySubject,
     by_category: groupedMatch(predictions, (p) => p.category),

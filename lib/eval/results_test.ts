@@ -11,7 +11,9 @@ const settings: EvaluationSettings = {
   template_versions: {},
   prompt_hash: "",
   few_shot_ids: { mmlu: [], gsm8k: [] },
-  shots: 0,
+  shots: { mmlu: 0, gsm8k: 0 },
+  protocol: "slolab",
+  chat_template_applied: true,
   seed: 0,
 };
 

@@ -6,12 +6,11 @@
  */
 import { join } from "node:path";
 import type { VariantName } from "../compress/variant.ts";
-import { type LoadedData, loadOrBuild } from "../data/mod.ts";
 import type { Device } from "../engine/ort.ts";
 import type { Engine, Overlong } from "../engine/engine.ts";
 import type { FormChoice } from "../engine/forms.ts";
 import { SingleVariantServer } from "../engine/single_variant_server.ts";
-import { accuracyReport, type EvaluationResults, HeldOutEvaluator, type MmluMethod } from "../eval/mod.ts";
+import { accuracyReport, type EvaluationResults, HeldOutEvaluator } from "../eval/mod.ts";
 import { ClosedLoopLoadGenerator } from "../load/mod.ts";
 import { heading, type LoadTestSummary, MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
 import { buildPrompt, promptHash, TEMPLATE_VERSIONS, toMessages } from "../prompts/mod.ts";
@@ -19,11 +18,19 @@ import { finalReport, writeHtmlReport } from "../report/mod.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { sha256, writeJson } from "../std/files.ts";
 import { type Example, type Generation, type Slo, toRecord } from "../types/mod.ts";
-import { describeMachine, describeVersions } from "./machine.ts";
+import { describeModel } from "./machine.ts";
+import {
+  dataHash,
+  evaluatorOptions,
+  lmEvalAsked,
+  loadData,
+  ownQuestions,
+  type ProtocolSettings,
+} from "./questions.ts";
 import { checkRunFolder, openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
 
 /** What a run is asked to do: all of it is in `run.json`, and must be equal for a run to be resumed. */
-export interface BaselineSettings {
+export interface BaselineSettings extends ProtocolSettings {
   preset: string;
   model: string;
   variant: VariantName;
@@ -44,7 +51,6 @@ export interface BaselineSettings {
   loadMaxTokens: number | null;
   mmluMaxTokens: number;
   gsm8kMaxTokens: number;
-  mmluMethod: MmluMethod;
   /** Questions of the test split; null is all of them. */
   mmluLimit: number | null;
   gsm8kLimit: number | null;
@@ -105,17 +111,15 @@ export async function runBaseline(
   ));
 
   print("\n[STEP 1] LOADING DATA");
-  const data = await loadOrBuild({
-    rawDir: options.rawDir,
-    outputDir: options.dataDir,
-    preprocess: options.preprocess,
-    templateVersions: TEMPLATE_VERSIONS,
-    onLine: print,
-  });
+  const data = await loadData(options);
   const take = (examples: Example[]) => examples.slice(0, settings.dataSubset ?? undefined);
   const [val, test] = [take(data.val), take(data.test)];
   print(`  Loaded data: train=${data.train.length}, val=${val.length}, test=${test.length}`);
-  if (data.isSample) {
+  const questions = settings.protocol === "lm-eval"
+    ? await lmEvalAsked(settings, options)
+    : ownQuestions(data, settings, test);
+  const isSample = data.isSample || questions.isSample;
+  if (isSample) {
     print("  THIS IS THE SAMPLE, NOT THE BENCHMARKS: no figure below is one over MMLU or GSM8K");
   }
 
@@ -150,46 +154,25 @@ export async function runBaseline(
     model_sha256: source.sha256,
     builder_version: manifest.builderVersion,
     data_sha256: dataHash(data),
+    ...(settings.protocol === "lm-eval" && { questions_sha256: questions.dataSha256 }),
     template_versions: TEMPLATE_VERSIONS,
   };
   const earlier = await openRunFolder(outputDir, options.resume, fingerprint);
-  const dataSource = data.isSample ? "sample" : "benchmarks";
+  const dataSource = isSample ? "sample" : "benchmarks";
   const run: RunDocument = {
     status: "running",
     command: options.command,
     started_at: [...earlier?.started_at ?? [], new Date().toISOString()],
     data_source: dataSource,
-    model: {
-      name: manifest.model,
-      architecture: manifest.architecture,
-      parameters: manifest.parameters,
-      source,
-    },
-    variant: manifest.variant,
-    form: manifest.form,
-    bytes: manifest.bytes,
-    bits_per_weight: manifest.bitsPerWeight,
-    device: settings.device,
-    engine: {
-      slots,
-      context,
-      overlong: settings.overlong,
-      weight_bytes: memory.weightBytes,
-      kv_bytes: slots * memory.slotBytes,
-      kv_budget: memory.kvBudget,
-      prefix_cache: prefixCache,
-      ...(batchDependence !== null && { runs_at_batch_1: batchDependence }),
-    },
-    chat_template: engine.tokenizer?.hasChatTemplate ?? false,
+    ...describeModel({ manifest, engine, memory }, settings, prefixCache),
     data: {
       dir: data.dir,
       sources: data.manifest.sources,
       counts: data.manifest.counts,
       split_seed: data.manifest.seed,
     },
+    questions: questions.sources,
     load_prompts_sha256: sha256(val.map((e) => promptHash({ messages: messagesOf(e) }, "load")).join("\n")),
-    machine: describeMachine(),
-    versions: describeVersions(),
     fingerprint,
   };
   await saveRun(outputDir, run);
@@ -204,20 +187,18 @@ export async function runBaseline(
 
   print("\n[STEP 4] EVALUATING ACCURACY");
   engine.prefixCache = prefixCache.evaluation === "on";
-  const evaluator = new HeldOutEvaluator(engine, test, {
-    mmluMethod: settings.mmluMethod,
+  const evaluator = new HeldOutEvaluator(engine, questions.asked, {
+    ...evaluatorOptions(questions, engine),
     mmluMaxTokens: settings.mmluMaxTokens,
     gsm8kMaxTokens: settings.gsm8kMaxTokens,
     mmluLimit: settings.mmluLimit ?? undefined,
     gsm8kLimit: settings.gsm8kLimit ?? undefined,
-    hasChatTemplate: run.chat_template as boolean,
-    concurrency: slots,
     seed: settings.seed,
     predictionsPath: join(outputDir, "predictions.jsonl"),
     resume: options.resume,
     fingerprint: {
       model: fingerprint.model_sha256,
-      data: fingerprint.data_sha256,
+      data: questions.dataSha256,
       variant: settings.variant,
     },
     signal,
@@ -236,7 +217,7 @@ export async function runBaseline(
   const report = await writeHtmlReport(outputDir);
   print(`\n${finalReport(summary)}\n`);
   print(heading(`BASELINE EVALUATION COMPLETE\nResults saved to: ${outputDir}`));
-  if (data.isSample) print("These are results over the sample questions, not over MMLU and GSM8K.");
+  if (isSample) print("These are results over the sample questions, not over MMLU and GSM8K.");
   print(`Report: ${report}`);
   if (levels.every((level) => level.success_rate === 0)) {
     throw new Error(`Cannot call this run a success as a request must succeed: all failed, see ${outputDir}`);
@@ -284,9 +265,3 @@ function answer(
 }
 
 const messagesOf = (example: Example) => toMessages(buildPrompt(example, example.dataset));
-
-/** One hash over the splits. */
-function dataHash({ manifest }: LoadedData): string {
-  const files = Object.entries(manifest.files).map(([name, file]) => `${name} ${file.sha256}`);
-  return sha256(files.sort().join("\n"));
-}

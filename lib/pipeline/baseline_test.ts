@@ -10,6 +10,7 @@ import { readJson } from "../std/files.ts";
 import { setQuiet } from "../std/progress.ts";
 import { ROOT } from "../std/test_support.ts";
 import { type BaselineSettings, runBaseline } from "./baseline.ts";
+import { runEvaluation } from "./evaluation.ts";
 import { runStudy } from "./study.ts";
 
 const SETTINGS: Omit<BaselineSettings, "model"> = {
@@ -149,6 +150,58 @@ Deno.test("runBaseline() goes on with a stopped run, under its own settings alon
     await baseline();
     assert.equal(await Deno.readTextFile(join(dir, "out.1", "requests_concurrency_1.jsonl")), kept);
   }));
+
+Deno.test("runEvaluation() asks as lm-eval does, without load, and resumes", () =>
+  inLab(async ({ dir, settings }) => {
+    const out = join(dir, "evaluated");
+    const evaluate = (resume: boolean, changes = {}) =>
+      runEvaluation({
+        model: settings.model,
+        variant: "med",
+        device: "cpu",
+        slots: 4,
+        context: 128,
+        mmluMethod: "loglikelihood",
+        protocol: "lm-eval",
+        mmluMaxTokens: 1,
+        gsm8kMaxTokens: 3,
+        limit: 1,
+        mmluLimit: 3,
+        seed: 1,
+        ...changes,
+      }, {
+        outputDir: out,
+        resume,
+        preprocess: false,
+        rawDir,
+        command: "deno task evaluate",
+        print: () => {},
+      });
+    const rawDir = join(dir, "raw");
+    await writeRawSample(rawDir);
+    const results = await evaluate(false);
+    assert.deepEqual([results.mmlu.total_count, results.gsm8k.total_count], [3, 1]);
+    assert.deepEqual([results.shots, results.chat_template_applied], [{ mmlu: 0, gsm8k: 5 }, false]);
+    const [prediction] = (await readPredictions(join(out, "predictions.jsonl"))).slice(-1);
+    assert.ok(prediction.promptTokensCut > 0);
+    assert.equal((await readJson<{ status: string }>(join(out, "run.json"))).status, "complete");
+    assert.match(await Deno.readTextFile(join(out, "report.html")), /MMLU/);
+    const kept = await Deno.readTextFile(join(out, "predictions.jsonl"));
+    assert.deepEqual(await evaluate(true), results);
+    assert.equal(await Deno.readTextFile(join(out, "predictions.jsonl")), kept);
+    await assert.rejects(() => evaluate(true, { shots: 1 }), /Cannot resume .* as shots must be/);
+  }));
+
+/** The sample's files under the names that a folder of raw data has. */
+async function writeRawSample(dir: string): Promise<void> {
+  const names = { mmlu: ["test", "dev"], gsm8k: ["test", "train"] };
+  for (const [name, [asked, shown]] of Object.entries(names)) {
+    await Deno.mkdir(join(dir, name), { recursive: true });
+    const from = join(ROOT, "data", "sample");
+    await Deno.copyFile(join(from, `${name}.jsonl`), join(dir, name, `${asked}.jsonl`));
+    await Deno.copyFile(join(from, `${name}_${shown}.jsonl`), join(dir, name, `${shown}.jsonl`));
+  }
+}
 
 Deno.test("runStudy() compares variants question by question and skips those that are complete", () =>
   inLab(async ({ dir, settings }) => {

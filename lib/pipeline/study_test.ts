@@ -65,7 +65,9 @@ async function writeFinished(dir: string, variant: Variant, fingerprint: object 
       template_versions: {},
       prompt_hash: "",
       few_shot_ids: { mmlu: [], gsm8k: [] },
-      shots: 0,
+      shots: { mmlu: 0, gsm8k: 0 },
+      protocol: "slolab",
+      chat_template_applied: true,
       seed: 1,
     }),
   );

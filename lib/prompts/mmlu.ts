@@ -12,9 +12,9 @@
  * ```
  */
 import type { Example } from "../types/mod.ts";
+import { LETTERS } from "./letters.ts";
+import { type ChoiceItem, choicePrompt } from "./lm_eval.ts";
 import type { LetterPrompt, PromptTemplate } from "./template.ts";
-
-export const LETTERS = ["A", "B", "C", "D"] as const;
 
 export const mmluTemplate: PromptTemplate = {
   version: "mmlu-1",
@@ -47,22 +47,20 @@ export function questionOf({ id, prompt, choices }: Example): string {
   return prompt.slice(0, -listed.length);
 }
 
-function textItem(example: Example): string {
-  const choices = example.choices?.map((choice, i) => `\n${LETTERS[i]}. ${choice}`);
-  return `${questionOf(example).trim()}${choices?.join("")}\nAnswer:`;
-}
+const itemOf = (example: Example): ChoiceItem => ({
+  question: questionOf(example),
+  choices: example.choices!,
+  answer: example.answer,
+});
 
 /**
  * Builds the plain text that a base model continues with ` A`, ` B`, ` C` or ` D`.
- * @see lm-evaluation-harness 0.4.13, `lm_eval/tasks/mmlu/default`: the same header, items and delimiters.
+ * @see lm_eval.ts for its wording
  * @throws {RangeError} where the example or a shot is not a question with four choices.
  */
 export function buildLetterText(example: Example, shots: readonly Example[]): LetterPrompt {
-  const subject = example.subject.replaceAll("_", " ");
-  const header = `The following are multiple choice questions (with answers) about ${subject}.\n\n`;
-  const solved = shots.map((shot) => `${textItem(shot)} ${shot.answer}\n\n`).join("");
   return {
-    prompt: { text: header + solved + textItem(example) },
+    prompt: { text: choicePrompt(example.subject, itemOf(example), shots.map(itemOf)) },
     continuations: LETTERS.map((letter) => ` ${letter}`),
     version: MMLU_TEXT_VERSION,
   };

@@ -9,12 +9,14 @@ import { BadInput } from "../std/errors.ts";
 import { sha256 } from "../std/files.ts";
 import type { DatasetName, Example, Message, PromptInput } from "../types/mod.ts";
 import { gsm8kTemplate } from "./gsm8k.ts";
-import { buildLetterText, LETTERS, MMLU_TEXT_VERSION, mmluTemplate, questionOf } from "./mmlu.ts";
+import { LETTERS } from "./letters.ts";
+import { buildLetterText, MMLU_TEXT_VERSION, mmluTemplate, questionOf } from "./mmlu.ts";
 import { sharegptTemplate } from "./sharegpt.ts";
 import type { BuiltPrompt, LetterPrompt, PromptTemplate } from "./template.ts";
 
 export { stripCalculatorNotes } from "./gsm8k.ts";
-export { LETTERS } from "./mmlu.ts";
+export { LETTERS } from "./letters.ts";
+export * from "./lm_eval.ts";
 export * from "./sharegpt_loader.ts";
 export type { BuiltPrompt, LetterPrompt } from "./template.ts";
 

@@ -86,6 +86,9 @@ export interface Generation {
   promptLogprobs?: (TokenLogprob | null)[];
 }
 
+/** What follows a prompt, as text or as token ids. */
+export type Continuation = string | readonly number[];
+
 /** Natural log-likelihood of one continuation after a prompt. */
 export interface ContinuationScore {
   logprob: number;
@@ -105,7 +108,7 @@ export interface InferenceTarget {
   /** Log-likelihoods of continuations after a prompt, where the target can tell them. */
   score?(
     prompt: PromptInput,
-    continuations: readonly string[],
+    continuations: readonly Continuation[],
     signal?: AbortSignal,
   ): Promise<ContinuationScore[]>;
 }

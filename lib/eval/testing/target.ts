@@ -1,6 +1,13 @@
 /** For tests alone: questions, and targets that answer from a script. */
 import { LETTERS } from "../../prompts/mod.ts";
-import type { Example, GenerateOptions, Generation, InferenceTarget, PromptInput } from "../../types/mod.ts";
+import type {
+  Continuation,
+  Example,
+  GenerateOptions,
+  Generation,
+  InferenceTarget,
+  PromptInput,
+} from "../../types/mod.ts";
 import type { Prediction } from "../predictions.ts";
 import { buildQuestion, judgeText, type Question } from "../questions.ts";
 
@@ -86,7 +93,7 @@ export class ScriptedTarget implements InferenceTarget {
 /** A target that can also score letters. */
 export class ScoringTarget extends ScriptedTarget {
   override readonly name = "scoring";
-  readonly scored: { prompt: PromptInput; continuations: readonly string[] }[] = [];
+  readonly scored: { prompt: PromptInput; continuations: readonly Continuation[] }[] = [];
   readonly #logprobs: (asked: string) => number[];
 
   constructor(
@@ -97,7 +104,7 @@ export class ScoringTarget extends ScriptedTarget {
     this.#logprobs = logprobs;
   }
 
-  async score(prompt: PromptInput, continuations: readonly string[]) {
+  async score(prompt: PromptInput, continuations: readonly Continuation[]) {
     this.scored.push({ prompt, continuations });
     await new Promise((resolve) => setTimeout(resolve, 0));
     return this.#logprobs(askedOf(prompt)).map((logprob) => ({ logprob, tokens: 1, isGreedy: false }));

@@ -1,0 +1,112 @@
+/**
+ * An evaluation alone: questions -> server -> accuracy, without load.
+ *
+ * Its folder holds what a baseline's does, but for the load tests: `run.json`, `predictions.jsonl`,
+ * `eval_results.json`, `summary.json` and `report.html`.
+ */
+import { join } from "node:path";
+import type { VariantName } from "../compress/variant.ts";
+import type { MemoryRequest } from "../engine/memory_plan.ts";
+import type { Device } from "../engine/ort.ts";
+import { SingleVariantServer } from "../engine/single_variant_server.ts";
+import { accuracyReport, type EvaluationResults, HeldOutEvaluator } from "../eval/mod.ts";
+import { writeHtmlReport } from "../report/mod.ts";
+import { writeJson } from "../std/files.ts";
+import { toRecord } from "../types/mod.ts";
+import { describeModel } from "./machine.ts";
+import {
+  type DataOptions,
+  evaluatorOptions,
+  lmEvalAsked,
+  loadData,
+  ownQuestions,
+  type ProtocolSettings,
+} from "./questions.ts";
+import { checkRunFolder, openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
+
+/** What is asked of which model: all of it is in `run.json`, and must be equal for a run to be resumed. */
+export interface EvaluationRunSettings extends ProtocolSettings, MemoryRequest {
+  model: string;
+  variant: VariantName;
+  device: Device;
+  mmluMaxTokens: number;
+  gsm8kMaxTokens: number;
+  /** Questions of each data set, drawn evenly over the strata (default: all). */
+  mmluLimit?: number;
+  gsm8kLimit?: number;
+  /** lm-eval: the first so many documents of each of its tasks (default: all). */
+  limit?: number;
+  seed: number;
+}
+
+export interface EvaluationRunOptions extends DataOptions {
+  outputDir: string;
+  resume: boolean;
+  /** How to repeat the run. */
+  command: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * Evaluates a variant.
+ * @throws {BadInput} for settings, data or a model that cannot be used, and for a folder that cannot be resumed.
+ */
+export async function runEvaluation(
+  settings: EvaluationRunSettings,
+  options: EvaluationRunOptions,
+): Promise<EvaluationResults> {
+  const { outputDir, resume, print, signal } = options;
+  await checkRunFolder(outputDir, resume);
+  const questions = settings.protocol === "lm-eval"
+    ? await lmEvalAsked(settings, options, settings.limit)
+    : ownQuestions(await loadData(options), settings);
+  if (questions.isSample) print("These are the sample questions, not those of MMLU and GSM8K.");
+
+  await using server = new SingleVariantServer({ ...settings, prefixCache: true });
+  const served = await server.start();
+  const { engine, manifest } = served;
+  const { slots, context } = engine.stats;
+  print(`Model: ${manifest.model} ${manifest.variant}, ${slots} slots of ${context} tokens`);
+  const fingerprint = {
+    ...toRecord(settings),
+    model_sha256: manifest.source.sha256,
+    builder_version: manifest.builderVersion,
+    questions_sha256: questions.dataSha256,
+  };
+  const evaluator = new HeldOutEvaluator(engine, questions.asked, {
+    ...evaluatorOptions(questions, engine),
+    mmluMaxTokens: settings.mmluMaxTokens,
+    gsm8kMaxTokens: settings.gsm8kMaxTokens,
+    mmluLimit: settings.mmluLimit,
+    gsm8kLimit: settings.gsm8kLimit,
+    seed: settings.seed,
+    predictionsPath: join(outputDir, "predictions.jsonl"),
+    resume,
+    fingerprint,
+    signal,
+  });
+  const earlier = await openRunFolder(outputDir, resume, fingerprint);
+  const dataSource = questions.isSample ? "sample" : "benchmarks";
+  const run: RunDocument = {
+    status: "running",
+    command: options.command,
+    started_at: [...earlier?.started_at ?? [], new Date().toISOString()],
+    data_source: dataSource,
+    ...describeModel(served, settings, "on"),
+    questions: questions.sources,
+    fingerprint,
+  };
+  await saveRun(outputDir, run);
+
+  const results = await evaluator.evaluate();
+  await writeJson(join(outputDir, "eval_results.json"), { ...results, data_source: dataSource });
+  await writeJson(join(outputDir, "summary.json"), {
+    load_test_summary: [],
+    eval_results: results,
+    data_source: dataSource,
+  });
+  await saveRun(outputDir, { ...run, status: "complete" });
+  print(accuracyReport(results));
+  print(`Report: ${await writeHtmlReport(outputDir)}`);
+  return results;
+}

@@ -1,0 +1,2 @@
+/** The letters of the four choices. */
+export const LETTERS = ["A", "B", "C", "D"] as const;
