@@ -179,7 +179,8 @@ function process(settings: LoadSettings, stretches: readonly Stretch[], spacing:
         const slope = (to - from) / durationMs; // requests a second, a ms
         const total = (from + to) / 2 * durationMs / 1000;
         // The instant by which `left` requests have come: from t + slope t²/2 = 1000 left, solved for t.
-        const instant = () => 2000 * left / (from + Math.sqrt(from * from + 2000 * slope * left));
+        const instant = () =>
+          2000 * left / (from + Math.sqrt(Math.max(0, from * from + 2000 * slope * left)));
         for (; left < total; left += step()) yield startMs + (left === 0 ? 0 : instant());
         left -= total;
         startMs += durationMs;

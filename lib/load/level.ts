@@ -367,14 +367,14 @@ export class Level<T extends LoadItem = Example> {
     item: T,
     { sinceMs = 0, ...context }: Omit<InferContext, "signal"> & { sinceMs?: number },
   ): Promise<Generation> {
-    const { infer, timeoutMs } = this.#options;
+    const { infer, timeoutMs, setTimer = realTimer } = this.#options;
     if (timeoutMs !== undefined && sinceMs >= timeoutMs) {
       throw Object.assign(new Error(`not sent within ${timeoutMs} ms`), { kind: "dropped" });
     }
     const controller = new AbortController();
     const { signal } = controller;
     this.#inFlight.add(controller);
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+    const cancel = timeoutMs === undefined ? () => {} : setTimer(() => {
       controller.abort(new DOMException(`no whole answer within ${timeoutMs} ms`, "TimeoutError"));
     }, timeoutMs - sinceMs);
     const { promise: aborted, reject } = Promise.withResolvers<never>();
@@ -382,7 +382,7 @@ export class Level<T extends LoadItem = Example> {
     try {
       return await Promise.race([infer(item, { signal, ...context }), aborted]);
     } finally {
-      clearTimeout(timer);
+      cancel();
       this.#inFlight.delete(controller);
     }
   }

@@ -30,7 +30,7 @@ export interface TraceRequest extends TokenLengths {
 export async function readTrace(path: string): Promise<TraceRequest[]> {
   const trace = path.endsWith(".jsonl")
     ? (await readJsonl(path)).map((r, i) =>
-      requestOf(path, i + 1, Number(r.timestamp), r.input_length, r.output_length)
+      requestOf(path, i + 1, Number(r.timestamp ?? NaN), r.input_length, r.output_length)
     )
     : await readCsv(path);
   if (trace.length === 0) {
@@ -57,14 +57,14 @@ async function readCsv(path: string): Promise<TraceRequest[]> {
   }
   return lines.flatMap((line, i) => {
     if (line.trim() === "") return [];
-    const [at, input, output] = line.split(",");
-    return [requestOf(path, i + 2, parseInstant(at), Number(input), Number(output))];
+    const [at, input, output] = line.split(",").map((field) => field.trim());
+    return [requestOf(path, i + 2, parseInstant(at), Number(input || NaN), Number(output || NaN))];
   });
 }
 
-/** Ms of `2023-11-16 18:15:46.6805900`, to 100 ns; seen as UTC, as only gaps matter. */
+/** Ms of `2023-11-16 18:15:46.6805900`, to 100 ns, with or without `+00:00`; seen as UTC, as only gaps matter. */
 function parseInstant(text: string): number {
-  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?$/.exec(text);
+  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?(?:\+00:00|Z)?$/.exec(text);
   return match === null ? NaN : Date.parse(`${match[1]}T${match[2]}Z`) + 1000 * Number(match[3] ?? 0);
 }
 
