@@ -60,14 +60,25 @@ export class MetricsCalculator {
   /** One pass over the records; of each metric, the values of the successful requests that have it. */
   #compute(): MetricsDocument {
     const ttft = new Column(), ttftFromScheduled = new Column(), tpot = new Column();
-    const e2e = new Column(), queueWait = new Column();
+    const e2e = new Column(), queueWait = new Column(), scheduleDelay = new Column();
     const slo = this.#slo;
     const violations = { ttft: 0, tpot: 0, e2e: 0, error: 0 };
     const errors: Record<string, number> = {};
     let total = 0, met = 0, failed = 0, inputTokens = 0, outputTokens = 0;
     let withoutTpot = 0, truncated = 0, repeated = 0, firstAt = Infinity, lastAt = -Infinity;
+    const excluded = { warmup: 0, cooldown: 0 };
+    const [fromMs, toMs] = this.#window();
     for (const r of this.#records) {
+      if (r.scheduledAt < fromMs) {
+        excluded.warmup++;
+        continue;
+      }
+      if (r.scheduledAt >= toMs) {
+        excluded.cooldown++;
+        continue;
+      }
       total++;
+      scheduleDelay.add(r.dispatchedAt - r.scheduledAt - (r.heldMs ?? 0));
       firstAt = Math.min(firstAt, r.scheduledAt);
       lastAt = Math.max(lastAt, r.doneAt);
       if (r.truncatedTokens > 0) truncated++;
@@ -92,7 +103,11 @@ export class MetricsCalculator {
       if (misses.e2e) violations.e2e++;
       if (!misses.ttft && !misses.tpot && !misses.e2e) met++;
     }
-    const durationMs = this.#options.durationMs ?? (total > 0 ? lastAt - firstAt : null);
+    const { durationMs: levelMs } = this.#options;
+    const beginsAt = Math.max(fromMs, levelMs === undefined ? firstAt : 0);
+    const durationMs = levelMs === undefined && total === 0
+      ? null
+      : Math.max(0, Math.min(toMs, levelMs ?? lastAt) - beginsAt);
     const seconds = durationMs === null ? null : durationMs / 1000;
     const rate = (count: number) => seconds !== null && seconds > 0 ? count / seconds : null;
     const share = (count: number) => total > 0 ? count / total : null;
@@ -119,6 +134,7 @@ export class MetricsCalculator {
       truncated_prompts: truncated,
       repeated_requests: repeated,
       warmup_requests: this.#options.warmupRequests ?? 0,
+      excluded_requests: excluded,
       resumed: this.#options.resumed ?? false,
       segments: (this.#options.segments ?? []).map((s) => ({ from_ms: s.fromMs, started_at: s.startedAt })),
     };
@@ -129,6 +145,16 @@ export class MetricsCalculator {
       tpot: describe(tpot.values()),
       e2e_latency: describe(e2e.values()),
       queue_wait: describe(queueWait.values()),
+      schedule_delay: describe(scheduleDelay.values()),
     };
+  }
+
+  /** The instants between which requests are scheduled that count. */
+  #window(): [fromMs: number, toMs: number] {
+    const { warmupMs = 0, cooldownMs = 0 } = this.#options;
+    if (cooldownMs === 0) return [warmupMs === 0 ? -Infinity : warmupMs, Infinity];
+    let last = -Infinity;
+    for (const r of this.#records) last = Math.max(last, r.scheduledAt);
+    return [warmupMs === 0 ? -Infinity : warmupMs, last - cooldownMs];
   }
 }

@@ -212,3 +212,62 @@ Deno.test("printReport() says where there are too few requests for a bound, or n
   assert.match(text([]), /Throughput: +n\/a tokens/);
   assert.doesNotMatch(text([]) + text([record()]) + text([failure]), /NaN|undefined|null|Infinity/);
 });
+
+/** Twenty requests, one a second, each done 100 ms after it is due; those named by `slow` take 3 s. */
+const paced = (slow: number[]) =>
+  Array.from({ length: 20 }, (_, i) =>
+    record({
+      scheduledAt: 1000 * i,
+      dispatchedAt: 1000 * i,
+      doneAt: 1000 * i + 100,
+      ttftFromScheduledMs: slow.includes(i) ? 3000 : 100,
+      outputTokens: 10,
+    }));
+
+Deno.test("warm-up and cool-down windows are in no figure, and the duration is what lies between", () => {
+  const records = [...paced([0, 1, 18]), { ...failure, scheduledAt: 500, dispatchedAt: 500 }];
+  const options = { durationMs: 19_100, warmupMs: 2000, cooldownMs: 3000 };
+  const { summary, ttft } = new MetricsCalculator(records, slo, options).computeAllMetrics();
+  assert.deepEqual(summary.excluded_requests, { warmup: 3, cooldown: 4 }); // those before 2 s, from 16 s on
+  assert.deepEqual([summary.total_requests, summary.failed_requests, ttft.count], [14, 0, 14]);
+  assert.equal(summary.duration_sec, 14);
+  assert.equal(summary.throughput_requests_per_sec, 1);
+  assert.equal(summary.throughput_tokens_per_sec, 10);
+  assert.equal(summary.slo_compliance, 1);
+  let text = "";
+  new MetricsCalculator(records, slo, options).printReport((t) => text += t);
+  assert.match(text, /Windows: +3 requests at the beginning and 4 at the end, in no figure/);
+
+  const warmup = new MetricsCalculator(paced([]), slo, { durationMs: 19_100, warmupMs: 2000 });
+  assert.equal(warmup.computeAllMetrics().summary.duration_sec, 17.1);
+  const whole = new MetricsCalculator(records, slo, { durationMs: 19_100 }).computeAllMetrics().summary;
+  assert.deepEqual([whole.total_requests, whole.duration_sec, whole.slo_violations], [21, 19.1, 4]);
+});
+
+Deno.test("dropped and timed-out requests are SLO misses", () => {
+  const missed = ["dropped", "timeout"].map((kind) => ({ ...failure, error: { kind, message: "" } }));
+  const { summary } = new MetricsCalculator([record(), record(), ...missed], slo).computeAllMetrics();
+  assert.equal(summary.slo_compliance, 0.5);
+  assert.deepEqual(summary.errors, { dropped: 1, timeout: 1 });
+  const none = { ttftMs: null, tpotMs: null, e2eMs: null };
+  assert.equal(new MetricsCalculator(missed, none).computeAllMetrics().summary.slo_compliance, 0);
+});
+
+Deno.test("the schedule delay leaves out what maxInFlight held back; a client that is late is warned of", () => {
+  const late = (ms: number, heldMs?: number) =>
+    record({ scheduledAt: 1000, dispatchedAt: 1000 + ms, heldMs });
+  const text = (records: RequestRecord[]) => {
+    let out = "";
+    new MetricsCalculator(records, slo).printReport((t) => out += t);
+    return out;
+  };
+  const held = [late(500, 500), late(500, 498), late(2)];
+  const { schedule_delay: delay } = new MetricsCalculator([...held, { ...failure, dispatchedAt: 4 }], slo)
+    .computeAllMetrics();
+  assert.deepEqual([delay.min, delay.p50, delay.max, delay.count], [0, 2, 4, 4]);
+  assert.doesNotMatch(text(held), /WARNING/);
+  assert.match(
+    text([late(2), late(11), late(40)]),
+    /WARNING: the client was the limit: it sent half of the requests more than 11.0 ms/,
+  );
+});

@@ -27,7 +27,12 @@ export interface MetricsDocument {
   e2e_latency: Distribution;
   /** Admitted - scheduled; empty where the target does not say when it admits. */
   queue_wait: Distribution;
+  /** Dispatched - scheduled, less what `maxInFlight` held back, of all requests: how late the client itself was. */
+  schedule_delay: Distribution;
 }
+
+/** A client whose median schedule delay passes this measures itself. */
+export const SCHEDULE_DELAY_LIMIT_MS = 10;
 
 export interface MetricsSummary {
   concurrency: number | null;
@@ -63,6 +68,8 @@ export interface MetricsSummary {
   repeated_requests: number;
   /** Sent before the level, in no figure. */
   warmup_requests: number;
+  /** Scheduled in the windows at the level's beginning and end, in no figure; the duration is what lies between. */
+  excluded_requests: { warmup: number; cooldown: number };
   /** Whether the level was broken off and taken up again; the gaps are in no figure. */
   resumed: boolean;
   segments: { from_ms: number; started_at: string }[];

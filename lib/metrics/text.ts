@@ -1,6 +1,11 @@
 /** A level's metrics as the block of text that the terminal shows. */
 import { DEFAULT_SLO } from "./slo.ts";
-import type { Distribution, Interval, MetricsDocument } from "./document.ts";
+import {
+  type Distribution,
+  type Interval,
+  type MetricsDocument,
+  SCHEDULE_DELAY_LIMIT_MS,
+} from "./document.ts";
 
 const RULE = "=".repeat(80);
 
@@ -67,6 +72,12 @@ export function metricsText(metrics: MetricsDocument): string {
     ...(s.truncated_prompts ? [note("Cut Prompts", `${s.truncated_prompts}`)] : []),
     ...(s.repeated_requests ? [note("Repeats", `${s.repeated_requests} of examples already sent`)] : []),
     ...(s.warmup_requests ? [note("Warm-up", `${s.warmup_requests} requests before, in no figure`)] : []),
+    ...(s.excluded_requests.warmup + s.excluded_requests.cooldown
+      ? [note(
+        "Windows",
+        `${s.excluded_requests.warmup} requests at the beginning and ${s.excluded_requests.cooldown} at the end, in no figure`,
+      )]
+      : []),
     ...(s.resumed ? [note("Resumed", `in ${s.segments.length} parts, the gaps in no figure`)] : []),
     "",
     "TTFT (Time-to-First-Token) in milliseconds:",
@@ -82,9 +93,22 @@ export function metricsText(metrics: MetricsDocument): string {
     ...distributionLines(metrics.queue_wait),
     "",
     "Brackets are 95% intervals by order statistics.",
+    ...scheduleDelayWarning(metrics),
     "",
     RULE,
   ].join("\n");
+}
+
+/** Says where the client, not the target, set the pace. */
+function scheduleDelayWarning({ schedule_delay: { p50, p99 } }: MetricsDocument): string[] {
+  if (p50 === null || p50 <= SCHEDULE_DELAY_LIMIT_MS) return [];
+  return [
+    "",
+    `WARNING: the client was the limit: it sent half of the requests more than ${
+      figure(p50, 1)
+    } ms after they ` +
+    `were due (p99 ${figure(p99, 1)} ms). These figures measure the client.`,
+  ];
 }
 
 function distributionLines(d: Distribution): string[] {
