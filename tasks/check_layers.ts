@@ -23,6 +23,7 @@ const LAYERS = [
   "sim",
   "report",
   "pipeline",
+  "notebook",
 ]; // deno-fmt-ignore-line
 
 interface Module {

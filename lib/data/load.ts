@@ -48,13 +48,19 @@ export async function loadOrBuild(options: LoadOptions = {}): Promise<LoadedData
         relative(".", sampleDir)
       } instead: the results are not those of MMLU and GSM8K`,
     );
-    return await new DataPreprocessor({
-      ...options,
-      source: new SampleSource(sampleDir),
-      outputDir: join(sampleDir, "processed"),
-      onLine,
-    }).runPipeline();
+    return await loadSample(options);
   }
+}
+
+/** Gives the project's own questions, processed into a folder of their own. */
+export function loadSample(options: LoadOptions = {}): Promise<LoadedData> {
+  const { sampleDir = join(DATA_DIR, "sample"), onLine = say } = options;
+  return new DataPreprocessor({
+    ...options,
+    source: new SampleSource(sampleDir),
+    outputDir: join(sampleDir, "processed"),
+    onLine,
+  }).runPipeline();
 }
 
 /** Refuses files that other flags made, rather than answering with other questions than asked for. */

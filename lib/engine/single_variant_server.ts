@@ -16,12 +16,15 @@ import { type FormChoice, prepareVariant } from "./forms.ts";
 import { availableMemory, type MemoryPlan, type MemoryRequest, planMemory } from "./memory_plan.ts";
 import { libraryPath } from "./ort.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
+import type { StepRunner } from "./runner.ts";
 import { readTokenizer } from "./tokenizer.ts";
 
 export interface LoadOptions extends OrtRunnerOptions, MemoryRequest {
   overlong?: Overlong;
   /** Whether prompts go on from KV that is in a slot (default false). */
   prefixCache?: boolean;
+  /** Puts something around what runs the model (default: nothing). */
+  wrap?: (runner: StepRunner) => StepRunner;
 }
 
 export interface ServerOptions extends Omit<LoadOptions, "form" | "shallow"> {
@@ -66,7 +69,7 @@ export function answerMetrics(generation: Generation): AnswerMetrics {
  */
 export async function loadEngine(
   folder: string,
-  { overlong, prefixCache, ...options }: LoadOptions = {},
+  { overlong, prefixCache, wrap = (runner) => runner, ...options }: LoadOptions = {},
 ): Promise<{ engine: Engine; manifest: VariantManifest; memory: MemoryPlan }> {
   const tokenizer = await readTokenizer(folder);
   const found = await readJson<VariantManifest>(join(folder, "variant.json"));
@@ -81,7 +84,7 @@ export async function loadEngine(
   const { manifest } = runner;
   const name = `${manifest.model} ${manifest.variant}`;
   const { eosTokenIds } = manifest;
-  const engine = new Engine({ name, runner, tokenizer, eosTokenIds, overlong, prefixCache });
+  const engine = new Engine({ name, runner: wrap(runner), tokenizer, eosTokenIds, overlong, prefixCache });
   return { engine, manifest, memory };
 }
 
