@@ -1,5 +1,5 @@
 /**
- * The one gate: format, lint, types, layers, tests; `--full` runs the heavy tests instead.
+ * The one gate: format, lint, types, layers, notebooks, tests; `--full` runs the heavy tests instead.
  *
  * Quick tests are `*_test.ts`, heavy ones `*_full_test.ts` (real models, Python, a browser, minutes).
  * Ends with the line `N passed, N failed, N skipped`, where a check that fails counts as one.
@@ -27,6 +27,13 @@ const CHECKS: Record<string, string[]> = {
     "--allow-env=SLOLAB_SHARED",
     "--allow-run",
     "tasks/check_layers.ts",
+  ],
+  notebooks: [
+    "run",
+    "--allow-read",
+    "--allow-write",
+    "--allow-run",
+    "tasks/check_notebooks.ts",
   ],
 };
 
@@ -107,7 +114,8 @@ export async function runGate(
 if (import.meta.main) {
   await runCommand({
     name: "test",
-    summary: "Runs format, lint, types, layers and the quick tests; with --full the heavy tests.",
+    summary:
+      "Runs format, lint, types, layers, the notebooks' cells and the quick tests; with --full the heavy tests.",
     flags: {
       full: { type: "boolean", help: "set up and run the heavy tests (*_full_test.ts) instead" },
       only: {

@@ -18,11 +18,14 @@ export class TracedRunner implements StepRunner {
   readonly #runner: StepRunner;
   readonly #now: () => number;
   #steps: TracedStep[] = [];
+  /** Where the runner can. */
+  readonly copy?: StepRunner["copy"];
 
   /** @param now monotonic clock in ms */
   constructor(runner: StepRunner, now: () => number = () => performance.now()) {
     this.#runner = runner;
     this.#now = now;
+    if (runner.copy) this.copy = (...region) => runner.copy!(...region);
   }
 
   /** Gives the steps since it was last asked, in order. */
@@ -43,6 +46,9 @@ export class TracedRunner implements StepRunner {
   }
   get chunk(): number {
     return this.#runner.chunk;
+  }
+  get beginsAnywhere(): boolean | undefined {
+    return this.#runner.beginsAnywhere;
   }
 
   prefill(slot: number, ids: readonly number[], start: number, rows: LogitRows): Promise<Float32Array> {

@@ -1,7 +1,7 @@
 /** What 05_accuracy shows. */
 import { type EvaluationResults, HeldOutEvaluator, type Prediction } from "../eval/mod.ts";
 import { percent } from "../metrics/mod.ts";
-import type { Cell } from "../report/html.ts";
+import type { Row } from "../report/show.ts";
 import type { Example } from "../types/mod.ts";
 import type { LabServer } from "./serving.ts";
 import type { LabSettings } from "./settings.ts";
@@ -30,7 +30,7 @@ export async function evaluate(
 export const SUBJECT_HEAD = ["subject", "right", "of", "accuracy", "95% interval"];
 
 /** Exact match of each subject, the data sets one after the other. */
-export function subjectRows({ mmlu, gsm8k }: Pick<EvaluationResults, "mmlu" | "gsm8k">): Cell[][] {
+export function subjectRows({ mmlu, gsm8k }: Pick<EvaluationResults, "mmlu" | "gsm8k">): Row[] {
   return [["MMLU", mmlu] as const, ["GSM8K", gsm8k] as const].flatMap(([name, { by_subject }]) =>
     Object.entries(by_subject).map(([subject, row]) => [
       `${name} · ${subject.replaceAll("_", " ")}`,
@@ -45,7 +45,7 @@ export function subjectRows({ mmlu, gsm8k }: Pick<EvaluationResults, "mmlu" | "g
 export const TROUBLE_HEAD = ["data set", "questions", "unparsable", "cut at the token limit", "failed"];
 
 /** Answers that could not be read, were cut off, or never came. */
-export function troubleRows({ mmlu, gsm8k }: Pick<EvaluationResults, "mmlu" | "gsm8k">): Cell[][] {
+export function troubleRows({ mmlu, gsm8k }: Pick<EvaluationResults, "mmlu" | "gsm8k">): Row[] {
   return [["MMLU", mmlu] as const, ["GSM8K", gsm8k] as const].map(([name, row]) => [
     name,
     row.total_count,

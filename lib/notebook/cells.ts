@@ -79,8 +79,8 @@ export function withoutTexts(code: string): string {
 const ends = (at: number, code: string) => at < 0 ? code.length : at;
 
 /**
- * The cells of a notebook as one module: imports of all cells first, then the rest, each cell under a comment with
- * its number. A name that two cells declare is an error here as it is a trap there.
+ * The cells of a notebook as one module, each under a comment with its number. A name that two cells declare is an
+ * error here, as it is a trap there.
  */
 export function joinCells(notebook: Notebook): string {
   return codeOf(notebook).map((text, i) => `// code cell ${i + 1}\n${text}\n`).join("\n") + "\nexport {};\n";

@@ -1,7 +1,7 @@
 /** What 01_data shows. */
 import { type LoadedData, loadOrBuild, loadSample, SPLITS } from "../data/mod.ts";
 import { buildPrompt, TEMPLATE_VERSIONS, toMessages } from "../prompts/mod.ts";
-import type { Cell } from "../report/html.ts";
+import type { Row } from "../report/show.ts";
 import type { DatasetName, Example } from "../types/mod.ts";
 import type { LabSettings } from "./settings.ts";
 
@@ -14,7 +14,7 @@ export function loadQuestions({ quick }: Pick<LabSettings, "quick">): Promise<Lo
 export const COUNT_HEAD = ["data set", ...SPLITS, "all", "few-shot", "duplicates"];
 
 /** Questions of each data set by split; duplicates ask what an earlier question asks. */
-export function countRows({ manifest }: Pick<LoadedData, "manifest">): Cell[][] {
+export function countRows({ manifest }: Pick<LoadedData, "manifest">): Row[] {
   return Object.entries(manifest.counts).map(([dataset, c]) => [
     dataset.toUpperCase(),
     ...SPLITS.map((split) => c[split]),
@@ -27,7 +27,7 @@ export function countRows({ manifest }: Pick<LoadedData, "manifest">): Cell[][] 
 export const SOURCE_HEAD = ["data set", "split", "used for", "rows", "from", "revision", "SHA-256"];
 
 /** The files that the questions were made from. */
-export function sourceRows({ manifest }: Pick<LoadedData, "manifest">): Cell[][] {
+export function sourceRows({ manifest }: Pick<LoadedData, "manifest">): Row[] {
   return manifest.sources.map((s) => [
     s.dataset.toUpperCase(),
     s.split,

@@ -4,7 +4,7 @@ import type { EvaluationResults } from "../eval/mod.ts";
 import { percent } from "../metrics/mod.ts";
 import { type BaselineSettings, runBaseline } from "../pipeline/baseline.ts";
 import type { RunDocument } from "../pipeline/run_folder.ts";
-import type { Cell } from "../report/html.ts";
+import type { Row } from "../report/show.ts";
 import { judge, readRun, type RunDocuments } from "../report/mod.ts";
 import { datasetsOf } from "../report/run_documents.ts";
 import { exists, readJson } from "../std/files.ts";
@@ -115,7 +115,7 @@ export async function openRun(dir: string): Promise<RunDocuments & { results: Ev
 export const VERDICT_HEAD = ["question", "answer"];
 
 /** What a reader must know in ten seconds: what ran, whether the SLO is met, where it breaks, how accurate it is. */
-export function verdictRows({ run, levels, evaluation, isSample }: RunDocuments): Cell[][] {
+export function verdictRows({ run, levels, evaluation, isSample }: RunDocuments): Row[] {
   const { slo, breaks } = judge(levels.flatMap((l) => l.metrics ? [l.metrics.summary] : []));
   const accuracies = datasetsOf(evaluation).map(({ name, accuracy: a }) =>
     `${name} ${percent(a.accuracy, 1)}` +

@@ -6,7 +6,7 @@ import type { VariantManifest } from "../compress/variant.ts";
 import { figure } from "../metrics/mod.ts";
 import { buildPrompt, toMessages } from "../prompts/mod.ts";
 import type { Arrival, SlotSpan } from "../report/charts/serving.ts";
-import type { Cell } from "../report/html.ts";
+import type { Row } from "../report/show.ts";
 import type { Example, Generation, PromptInput } from "../types/mod.ts";
 import type { LabSettings } from "./settings.ts";
 
@@ -87,7 +87,7 @@ export function messagesOf(example: Example): PromptInput {
 export const STEP_HEAD = ["step", "runs of the model", "tokens", "ms", "ms a run"];
 
 /** Prefill and decode of a trace, summed up. */
-export function stepRows(steps: readonly TracedStep[]): Cell[][] {
+export function stepRows(steps: readonly TracedStep[]): Row[] {
   return (["prefill", "decode"] as const).map((kind) => {
     const own = steps.filter((s) => s.kind === kind);
     const ms = own.reduce((sum, s) => sum + s.endedAt - s.beganAt, 0);
@@ -104,7 +104,7 @@ export function stepRows(steps: readonly TracedStep[]): Cell[][] {
 export const TRACE_HEAD = ["how", "requests", "output tokens", "seconds", "tokens/s", "runs of the model"];
 
 /** Output tokens, seconds and tokens per second of a trace. */
-export function traceRow(how: string, { generations, steps, seconds }: Trace): Cell[] {
+export function traceRow(how: string, { generations, steps, seconds }: Trace): Row {
   const tokens = generations.reduce((sum, g) => sum + g.outputTokens, 0);
   return [how, generations.length, tokens, figure(seconds), figure(tokens / seconds, 1), steps.length];
 }

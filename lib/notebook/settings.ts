@@ -51,7 +51,7 @@ export function labSettings(
     ...quick
       ? {
         slots: 4,
-        concurrencies: [1, 2, 4],
+        concurrencies: [1, 4, 8],
         numRequests: 12,
         maxTokens: 16,
         mmluLimit: 16,
@@ -60,7 +60,7 @@ export function labSettings(
         qualityQuestions: 2,
       }
       : {
-        slots: 16,
+        slots: 8,
         concurrencies: [1, 2, 4, 8, 16],
         numRequests: 100,
         maxTokens: 128,

@@ -1,12 +1,12 @@
 /** What all notebooks end and begin with. */
 import { flatten } from "../report/flatten.ts";
-import type { Cell } from "../report/html.ts";
+import type { Row } from "../report/show.ts";
 import type { LabSettings } from "./settings.ts";
 
 export const SETTING_HEAD = ["setting", "value"];
 
 /** Settings, or any document, as a row for each leaf. */
-export function settingRows(document: object): Cell[][] {
+export function settingRows(document: object): Row[] {
   return flatten(document).filter(([key]) => key !== "startedAt");
 }
 

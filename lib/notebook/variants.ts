@@ -8,7 +8,7 @@ import { SingleVariantServer } from "../engine/single_variant_server.ts";
 import { figure, percent } from "../metrics/mod.ts";
 import { judgeVariants, sourceNote, type VariantQuality } from "../pipeline/variant_quality.ts";
 import type { NextToken } from "../report/charts/variants.ts";
-import type { Cell } from "../report/html.ts";
+import type { Row } from "../report/show.ts";
 import { readJson } from "../std/files.ts";
 import type { LabSettings } from "./settings.ts";
 
@@ -38,7 +38,7 @@ export async function buildVariants({ model }: Pick<LabSettings, "model">): Prom
 }
 
 /** The checkpoint that the variants were made from: what, whence, how many bits. */
-export function checkpointRows([{ manifest }]: readonly BuiltVariant[]): Cell[][] {
+export function checkpointRows([{ manifest }]: readonly BuiltVariant[]): Row[] {
   const { source, architecture, parameters, layers, hiddenSize, vocabSize, contextLength } = manifest;
   return [
     ["model", manifest.model],
@@ -55,7 +55,7 @@ export function checkpointRows([{ manifest }]: readonly BuiltVariant[]): Cell[][
 export const VARIANT_HEAD = ["variant", "MB", "of base", "bits a weight", "error of the weights", "built in"];
 
 /** Bytes, bits and error of each variant. */
-export function variantRows(built: readonly BuiltVariant[]): Cell[][] {
+export function variantRows(built: readonly BuiltVariant[]): Row[] {
   return built.map(({ variant, report, seconds }) => [
     variant,
     (report.bytes / 1e6).toFixed(1),
@@ -83,7 +83,7 @@ export const QUALITY_HEAD = [
 ];
 
 /** Distance from base of each variant. */
-export function qualityRows(qualities: ReadonlyMap<VariantName, VariantQuality>): Cell[][] {
+export function qualityRows(qualities: ReadonlyMap<VariantName, VariantQuality>): Row[] {
   return [...qualities].map(([variant, q]) => [
     variant,
     figure(q.kl_to_base?.mean, 5),

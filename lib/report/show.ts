@@ -5,8 +5,11 @@
  * Outside of a notebook the plain text is printed.
  */
 import type { Chart } from "./charts/chart.ts";
-import { type Cell, escapeHtml, table } from "./html.ts";
+import { escapeHtml } from "./html.ts";
 import { renderSvg } from "./svg.ts";
+
+/** A row of a table; the first cell heads it. */
+export type Row = (string | number)[];
 
 /** What a frontend may show, by MIME type. */
 export type MimeBundle = Record<string, unknown> & { "text/plain": string };
@@ -19,13 +22,19 @@ export async function show(chart: Chart): Promise<void> {
 }
 
 /** Shows a table whose first column heads its rows. */
-export async function showTable(caption: string, head: string[], rows: Cell[][]): Promise<void> {
+export async function showTable(caption: string, head: string[], rows: Row[]): Promise<void> {
   await display(tableBundle(caption, head, rows));
 }
 
 /** Shows text as it is, line by line: what a terminal would show. */
 export async function showText(text: string): Promise<void> {
-  await display({ "text/html": `<pre>${escapeHtml(text)}</pre>`, "text/plain": text });
+  await display(textBundle(text));
+}
+
+/** The bundle of text whose lines and columns stay, in every frontend's own style of `pre`. */
+export function textBundle(text: string): MimeBundle {
+  const style = "font-family: monospace; white-space: pre-wrap; word-break: normal; line-height: 1.35";
+  return { "text/html": `<pre style="${style}">${escapeHtml(text)}</pre>`, "text/plain": text };
 }
 
 /**
@@ -41,19 +50,33 @@ export async function chartBundle(chart: Chart): Promise<MimeBundle> {
   };
 }
 
-/** The bundle of a table: HTML, and columns of text. */
-export function tableBundle(caption: string, head: string[], rows: Cell[][]): MimeBundle {
-  const text = (cell: Cell) =>
-    typeof cell === "object" ? cell.html.replaceAll(/<[^>]*>/g, " ").trim() : String(cell);
-  const lines = [head, ...rows.map((row) => row.map(text))];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+/** The bundle of a table: HTML, and columns of text. Columns of figures end at the right, all others begin at the left. */
+export function tableBundle(caption: string, head: string[], rows: Row[]): MimeBundle {
+  const lines = [head, ...rows.map((row) => row.map(String))];
+  const columns = head.map((_, i) => {
+    const cells = lines.slice(1).map((line) => line[i]);
+    const isFigures = i > 0 &&
+      2 * cells.filter((c) => /^[-+<>=~ ]*[\d.][^ ]{0,12}/.test(c) && c.length < 24).length >= cells.length;
+    return { align: isFigures ? "right" : "left", width: Math.max(...lines.map((line) => line[i].length)) };
+  });
+  const cell = (tag: string, text: string, i: number) =>
+    `<${tag} style="text-align: ${columns[i].align}">${escapeHtml(text)}</${tag.split(" ")[0]}>`;
   return {
-    "text/html": table(caption, head, rows),
+    "text/html": [
+      `<table><caption style="text-align: left">${escapeHtml(caption)}</caption>`,
+      `<thead><tr>${head.map((text, i) => cell('th scope="col"', text, i)).join("")}</tr></thead><tbody>`,
+      ...lines.slice(1).map((line) =>
+        `<tr>${line.map((text, i) => cell(i ? "td" : 'th scope="row"', text, i)).join("")}</tr>`
+      ),
+      "</tbody></table>",
+    ].join("\n"),
     "text/plain": [
       caption,
       ...lines.map((line) =>
-        line.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ")
-          .trimEnd()
+        line.map((text, i) =>
+          columns[i].align === "left" ? text.padEnd(columns[i].width) : text.padStart(columns[i].width)
+        )
+          .join("  ").trimEnd()
       ),
     ].join("\n"),
   };

@@ -136,7 +136,7 @@ export function slotChart(spans: readonly SlotSpan[]): Chart {
         subtitle: "Numbers: requests in the order of admission; gaps: the model ran another slot's prompt",
       },
       width: 2 * PANEL_WIDTH + 30,
-      height: { step: 40 },
+      height: { step: 44 },
       encoding: {
         y: { field: "slot", type: "ordinal", title: "slot", sort: slots, scale: { domain: slots } },
         x: { field: "fromMs", type: "quantitative", title: "ms since the first step" },
