@@ -58,6 +58,8 @@ Deno.test("compareLevels() finds nothing between a run and itself", () => {
   assert.ok(differences.every((d) => d.difference === 0));
   assert.deepEqual(find("ttft", "mean").interval.map((x) => Math.abs(x!) < 1e-9), [true, true]);
   assert.equal(differences.some((d) => d.metric === "ttft_from_scheduled"), false);
+  const late = level(400, one, { ttftFromScheduledMs: 200 });
+  assert.equal(compare(late, late).find("ttft_from_scheduled", "p50").a, 200);
 });
 
 Deno.test("compareLevels() calls a slower run worse, the faster one better, with the change in the interval", () => {

@@ -1,5 +1,5 @@
 /** Levels of a run folder as the result files of other benchmarks, for the tools that read those. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { BadInput } from "../../std/errors.ts";
 import { exists, readJson, writeAtomic, writeJson } from "../../std/files.ts";
 import { type LevelFiles, readLevels } from "../level_files.ts";
@@ -49,7 +49,8 @@ export async function exportRun(dir: string, format: ExportFormat): Promise<stri
 
 function exportedLevel({ records, metrics, load, segments }: LevelFiles, run: Run) {
   const slo = metrics?.summary.slo;
-  const name = typeof run.model === "string" ? run.model : run.model?.name ?? "unknown";
+  const model = (typeof run.model === "string" ? run.model : run.model?.name) ?? "unknown";
+  const name = basename(model).replace(/\.gguf$/i, ""); // as `deno task serve` names it
   const seconds = metrics?.summary.duration_sec;
   const startedAt = segments[0]?.startedAt ?? run.started_at?.[0] ?? 0;
   return {

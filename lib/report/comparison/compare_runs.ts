@@ -4,7 +4,7 @@
  * Levels of the same name are compared, and questions that both runs were asked. A run that is compared with itself
  * differs in nothing.
  */
-import { join } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import { type Prediction, readPredictions } from "../../eval/mod.ts";
 import {
   compareLevels,
@@ -127,7 +127,10 @@ async function readRun(dir: string): Promise<Run> {
 }
 
 function nameOf({ dir, info }: Run): string {
-  return [info.model?.name, info.variant, info.device].filter((part) => part !== undefined).join(", ") || dir;
+  const model = info.model?.name;
+  return [model && isAbsolute(model) ? basename(model) : model, info.variant, info.device].filter((part) =>
+    part !== undefined
+  ).join(", ") || dir;
 }
 
 function compareLevel(a: LevelFiles, b: LevelFiles, thresholds: Thresholds, notes: string[]): ComparedLevel {
