@@ -12,9 +12,13 @@ import { Answer } from "./answer.ts";
 import { Batcher, chunkBounds, type DecodeStep, type Job, type PrefillStep, type Step } from "./batcher.ts";
 import type { StepRunner } from "./runner.ts";
 import { argmax, checkSampling, logSumExp } from "./sampling.ts";
+import { ScoredPrompts } from "./scored_prompts.ts";
 
 /** What happens to a prompt longer than the context: an error, or its beginning is cut off. */
 export type Overlong = "reject" | "truncate-left";
+
+/** Scored prompts whose log-probabilities are kept. */
+const SCORED_PROMPTS = 32;
 
 export interface EngineOptions {
   name: string;
@@ -51,6 +55,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
   readonly #now: () => number;
   #prefixQueriedTokens = 0;
   #prefixCachedTokens = 0;
+  readonly #scored = new ScoredPrompts(SCORED_PROMPTS);
 
   constructor(options: EngineOptions) {
     this.name = options.name;
@@ -97,8 +102,7 @@ export class Engine implements InferenceTarget, AsyncDisposable {
       room: this.#runner.context - ids.length + 1,
       now: this.#now,
     });
-    const scorePrompt = options.promptLogprobs !== undefined;
-    await this.#batcher.run(this.#answer(ids, answer, scorePrompt), options.signal, ids);
+    await this.#batcher.run(this.#answer(ids, answer, options.promptLogprobs), options.signal, ids);
     const { text, tokenIds, admittedAt, firstTokenAt, lastTokenAt, logprobs, promptLogprobs } = answer;
     return {
       text,
@@ -220,24 +224,52 @@ export class Engine implements InferenceTarget, AsyncDisposable {
     return logits;
   }
 
-  /** Steps over the prompt with the logits of all its positions, a chunk's at a time; gives those of the last. */
-  *#scorePrompt(ids: readonly number[], answer: Answer): Generator<Step, Float32Array, Float32Array> {
+  /**
+   * Steps over the prompt with the logits of all its positions, a chunk's at a time; gives those of the last. With
+   * the prefix cache a chunk whose tokens were scored before needs none.
+   * @param top how many of the likeliest tokens are told
+   */
+  *#scorePrompt(
+    ids: readonly number[],
+    answer: Answer,
+    top: number,
+  ): Generator<Step, Float32Array, Float32Array> {
     const { chunk, vocabSize } = this.#runner;
+    if (this.prefixCache) {
+      this.#prefixQueriedTokens += ids.length;
+      this.#scored.keep(ids, top, answer.promptLogprobs);
+    }
     let row!: Float32Array;
     for (const [start, end] of chunkBounds(0, ids.length, chunk)) {
-      const logits = yield { kind: "prefill", ids: ids.slice(start, end), start, rows: [0, end - start] };
-      for (let at = start; at < end; at++) {
-        row = logits.subarray((at - start) * vocabSize, (at - start + 1) * vocabSize);
-        if (at + 1 < ids.length) answer.acceptPrompt(row, ids[at + 1]);
+      const known = this.prefixCache && end < ids.length
+        ? this.#scored.find(ids, top, start + 1, end + 1)
+        : null;
+      const step: PrefillStep = {
+        kind: "prefill",
+        ids: ids.slice(start, end),
+        start,
+        rows: known ? "none" : [0, end - start],
+      };
+      const logits = yield step;
+      if (known) answer.promptLogprobs.push(...known);
+      else {
+        for (let at = start; at < end; at++) {
+          row = logits.subarray((at - start) * vocabSize, (at - start + 1) * vocabSize);
+          if (at + 1 < ids.length) answer.acceptPrompt(row, ids[at + 1]);
+        }
       }
+      if (!step.cached) continue;
+      this.#prefixCachedTokens += end - start;
+      answer.cachedTokens += end - start;
     }
     return row;
   }
 
-  *#answer(ids: readonly number[], answer: Answer, scorePrompt: boolean): Job<void> {
+  /** @param top how many of the likeliest tokens are told in each of the prompt's places; undefined: none is scored */
+  *#answer(ids: readonly number[], answer: Answer, top: number | undefined): Job<void> {
     answer.admittedAt = this.#now();
-    let logits = scorePrompt
-      ? yield* this.#scorePrompt(ids, answer)
+    let logits = top !== undefined
+      ? yield* this.#scorePrompt(ids, answer, top)
       : yield* this.#prefill(ids, ids.length, "last", answer);
     const step: DecodeStep = { kind: "decode", tokenId: 0, position: ids.length };
     for (;; step.position++) {

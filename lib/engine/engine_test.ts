@@ -132,6 +132,30 @@ for (const length of [1, 8, 9, 20]) {
   });
 }
 
+Deno.test("with the prefix cache, a prompt that begins like a scored one is scored from its last chunk on", async () => {
+  const score = async (prefixCache: boolean, top: (i: number) => number) => {
+    const runner = new ToyRunner({ vocabSize: PIECES.length, chunk: 8 });
+    const tokenizer = createToyTokenizer(PIECES);
+    await using engine = new Engine({ name: "toy", runner, tokenizer, eosTokenIds: [], prefixCache });
+    const answers = [];
+    for (const [i, last] of [1, 2, 3].entries()) {
+      const ids = [...Array.from({ length: 19 }, (_, i) => 1 + i % 7), last];
+      const { promptLogprobs, tokenIds, cachedTokens } = await engine.generate({ ids }, {
+        maxTokens: 2,
+        promptLogprobs: top(i),
+      });
+      answers.push({ scores: { promptLogprobs, tokenIds }, cachedTokens });
+    }
+    return answers;
+  };
+  const cold = await score(false, () => 2), warm = await score(true, () => 2);
+  assert.deepEqual(warm.map((a) => a.scores), cold.map((a) => a.scores));
+  assert.deepEqual(warm.map((a) => a.cachedTokens), [0, 16, 16]);
+  const others = await score(true, (i) => i);
+  assert.deepEqual(others.map((a) => a.cachedTokens), [0, 0, 0]);
+  assert.deepEqual(others[2].scores, cold[2].scores);
+});
+
 Deno.test("generate() draws the same tokens under a seed, alone and among others", async () => {
   const engine = new Engine({
     name: "toy",
