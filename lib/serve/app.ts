@@ -10,6 +10,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import * as v from "valibot";
+import type { Tokenizer } from "../checkpoint/tokenizer.ts";
 import type { Engine } from "../engine/engine.ts";
 import { BadInput, messageOf } from "../std/errors.ts";
 import { answerStreamed, answerWhole, type Model, type OnError, type ServedModel } from "./answer.ts";
@@ -17,14 +18,14 @@ import { ApiError, errorResponse } from "./api_error.ts";
 import { CHAT, MESSAGE } from "./chat.ts";
 import { COMPLETIONS } from "./completions.ts";
 import type { Endpoint, Question } from "./endpoint.ts";
-import { type Ask, flag, readBody } from "./fields.ts";
+import { type Ask, flag, only, readBody } from "./fields.ts";
 import { metricsText, ModelMetrics } from "./metrics.ts";
 import { TokenTexts } from "./token_texts.ts";
 
 export interface AppOptions {
   /** The first answers requests that name none. */
   models: readonly ServedModel[];
-  /** Requests that may wait for a KV slot, over all models. */
+  /** Prompts that may wait for a KV slot, over all models. */
   maxQueue: number;
   /** Most bytes of a body (default 4 MiB). */
   maxBodyBytes?: number;
@@ -40,7 +41,10 @@ const TOKENIZE = v.object({
   model: v.nullish(v.string()),
   prompt: v.nullish(v.string()),
   messages: v.nullish(v.pipe(v.array(MESSAGE), v.minLength(1))),
-  add_special_tokens: v.nullish(v.boolean(), true),
+  /** Of a prompt's text: a chat template holds its own. */
+  add_special_tokens: v.nullish(v.boolean()),
+  add_generation_prompt: only(true),
+  continue_final_message: only(false),
   return_token_strs: flag,
 });
 const DETOKENIZE = v.object({
@@ -88,15 +92,26 @@ export function createApp(options: AppOptions): Hono<Env> {
     max_model_len: engine.stats.context,
   });
 
-  /** Refuses a request that would have to wait where as many as may are waiting. */
-  const admit = ({ id, engine, metrics }: Model): void => {
+  /** Refuses a request some of whose prompts would have to wait where too many are waiting. */
+  const admit = ({ id, engine, metrics }: Model, prompts: number): void => {
     const over = (e: Engine) => e.stats.queued + e.stats.running - e.stats.slots;
-    if (over(engine) < 0) return;
+    const added = Math.max(0, over(engine) + prompts) - Math.max(0, over(engine));
+    if (added === 0) return;
+    const { slots } = engine.stats;
+    if (prompts > slots + maxQueue) {
+      throw new ApiError(
+        400,
+        `Cannot take the prompts of a request for ${id} as they must be at most ${
+          slots + maxQueue
+        }: they are ${prompts}`,
+        { param: "prompt" },
+      );
+    }
     const waiting = [...models.values()].reduce((sum, m) => sum + Math.max(0, over(m.engine)), 0);
-    if (waiting < maxQueue) return;
+    if (waiting + added <= maxQueue) return;
     metrics.refused++;
     // Until those that are before it have been answered.
-    const seconds = Math.max(1, Math.ceil(metrics.meanSeconds * (waiting + 1) / engine.stats.slots));
+    const seconds = Math.max(1, Math.ceil(metrics.meanSeconds * (waiting + 1) / slots));
     throw new ApiError(
       429,
       `Cannot queue a request for ${id} as at most ${maxQueue} may wait: ${waiting} do`,
@@ -107,7 +122,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   const answer = (endpoint: Endpoint) => async (c: Context<Env>) => {
     const ask = endpoint.read(await readJson(c));
     const model = modelOf(ask.model);
-    admit(model);
+    admit(model, ask.prompts.length);
     const questions = ask.prompts.map((prompt, index): Question => ({
       index,
       ids: promptIds(model, prompt),
@@ -179,9 +194,14 @@ export function createApp(options: AppOptions): Hono<Env> {
         param: "prompt",
       });
     }
+    if (body.messages && body.add_special_tokens) {
+      throw new ApiError(400, "Cannot use add_special_tokens as messages get a chat template's: it is true", {
+        param: "add_special_tokens",
+      });
+    }
     const tokens = body.messages
       ? tokenizer.promptIds({ messages: body.messages })
-      : tokenizer.encode(body.prompt!, { addSpecialTokens: body.add_special_tokens });
+      : tokenizer.encode(body.prompt!, { addSpecialTokens: body.add_special_tokens ?? true });
     return c.json({
       count: tokens.length,
       max_model_len: engine.stats.context,
@@ -191,7 +211,9 @@ export function createApp(options: AppOptions): Hono<Env> {
   });
   app.post("/detokenize", async (c) => {
     const { model, tokens } = readBody(DETOKENIZE, await readJson(c));
-    return c.json({ prompt: modelOf(model).texts.join(tokens) });
+    const { texts, tokenizer } = modelOf(model);
+    requireKnown(tokenizer, tokens, "tokens");
+    return c.json({ prompt: texts.join(tokens) });
   });
   return app;
 }
@@ -224,17 +246,19 @@ function promptIds({ tokenizer, engine }: Model, prompt: Ask["prompts"][number])
     : 0;
   if (characters > context * TOKEN_CHARACTERS) throw tooLong(`${characters} characters`);
   const ids = tokenizer.promptIds(prompt);
-  const unknown = ids.find((id) => id >= tokenizer.vocabSize);
-  if (unknown !== undefined) {
-    throw new ApiError(
-      400,
-      `Cannot use ${param} as token ids must be below ${tokenizer.vocabSize}: one is ${unknown}`,
-      { param },
-    );
-  }
+  requireKnown(tokenizer, ids, param);
   if (ids.length === 0) {
     throw new ApiError(400, `Cannot use ${param} as it must have a token: it is empty`, { param });
   }
   if (ids.length > context) throw tooLong(`${ids.length}`);
   return ids;
+}
+
+/** @throws {ApiError} 400 where a token id is none of the tokenizer's. */
+function requireKnown({ vocabSize }: Tokenizer, ids: readonly number[], param: string): void {
+  const unknown = ids.find((id) => id >= vocabSize);
+  if (unknown === undefined) return;
+  throw new ApiError(400, `Cannot use ${param} as token ids must be below ${vocabSize}: one is ${unknown}`, {
+    param,
+  });
 }

@@ -366,6 +366,23 @@ Deno.test("beyond the queue a request is 429 with Retry-After, whichever model i
   );
 });
 
+Deno.test("each prompt of a request counts in the queue; more than slots and queue hold is 400", async () => {
+  const { onRun, reached, release } = gate(/decode/);
+  const many = (count: number) => completion(Array.from({ length: count }, () => [1]));
+  await withToyServer({ slots: 1, maxQueue: 2, onRun }, async ({ ask, engines }) => {
+    const taken = ask("/v1/completions", many(2));
+    await reached;
+    assert.equal(engines[0].stats.queued, 1);
+    assert.equal((await ask("/v1/completions", many(2))).status, 429);
+    const whole = ask("/v1/completions", many(1));
+    await until(() => engines[0].stats.queued === 2);
+    const { status, json } = await ask("/v1/completions", many(4));
+    assert.deepEqual([status, json.error.param], [400, "prompt"]);
+    release();
+    assert.deepEqual([(await taken).json.choices.length, (await whole).json.choices.length], [2, 1]);
+  });
+});
+
 for (const stream of [true, false]) {
   Deno.test(`a client that goes away frees its slot (${stream ? "stream" : "whole answer"})`, async () => {
     const onRun = () => new Promise<void>((resolve) => setTimeout(resolve));
@@ -443,6 +460,12 @@ Deno.test("/tokenize and /detokenize have vLLM's form", () =>
     assert.deepEqual([json.tokens, json.token_strs], [tokens, ["ab", " ", "é"]]);
     assert.deepEqual((await ask("/detokenize", { tokens })).json, { prompt: "ab é" });
     assert.equal((await ask("/tokenize", {})).status, 400);
+    for (const unsupported of ["add_special_tokens", "continue_final_message"]) {
+      assert.equal((await ask("/tokenize", { messages, [unsupported]: true })).json.error.param, unsupported);
+    }
+    const without = { messages, add_generation_prompt: false };
+    assert.equal((await ask("/tokenize", without)).json.error.param, "add_generation_prompt");
+    assert.equal((await ask("/detokenize", { tokens: [99] })).status, 400);
     assert.equal((await ask("/detokenize", { tokens: [1, "b"] })).json.error.param, "tokens.1");
   }));
 
