@@ -10,6 +10,7 @@ const LAYERS = [
   "std",
   "types",
   "math",
+  "endpoint",
   "data",
   "prompts",
   "checkpoint",

@@ -35,6 +35,7 @@ export interface TokenLogprob {
 
 /** One output token, as it is made. */
 export interface TokenEvent {
+  /** -1 where the target does not tell ids (an endpoint). */
   tokenId: number;
   /** The text that this token adds (may be empty inside a multi-byte character). */
   text: string;
@@ -62,8 +63,10 @@ export type FinishReason = "stop" | "length" | "abort";
 /** A finished answer with its monotonic stamps in ms (`performance.now()`). */
 export interface Generation {
   text: string;
+  /** Empty where the target does not tell ids (an endpoint). */
   tokenIds: number[];
   finishReason: FinishReason;
+  /** 0 where an endpoint does not say. */
   promptTokens: number;
   /** All output tokens, the end token included (as vLLM and llama.cpp count). */
   outputTokens: number;

@@ -10,7 +10,7 @@ export interface Slo {
 }
 
 export interface RequestError {
-  /** `timeout`, `refused`, `http_429`, `http_5xx`, `cut_stream`, `overlong`, `engine`, ... */
+  /** `timeout`, `overlong`, `dropped`, `engine`, or one of an endpoint's (lib/endpoint/errors.ts): `http_429`, ... */
   kind: string;
   message: string;
 }
