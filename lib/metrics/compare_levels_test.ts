@@ -133,6 +133,24 @@ Deno.test("compareLevels() cuts a level's rate into parts for its interval", () 
   assert.deepEqual([few.difference, few.interval], [0, [null, null]]);
 });
 
+Deno.test("compareLevels() cuts a level into parts from the end of its warm-up window on", () => {
+  const late = level(100, () => 100).records.map((r) => ({
+    ...r,
+    scheduledAt: r.scheduledAt + 90_000,
+    firstTokenAt: r.firstTokenAt! + 90_000,
+    lastTokenAt: r.lastTokenAt! + 90_000,
+    doneAt: r.doneAt + 90_000,
+  }));
+  const early = requestRecord({ scheduledAt: 0 });
+  const options = { warmupMs: 90_000, durationMs: 110_000 };
+  const metrics = new MetricsCalculator([early, ...late], slo, options).computeAllMetrics();
+  const rate = compare({ records: late, metrics }, { records: late, metrics }).find(
+    "throughput_tokens_per_sec",
+  );
+  assert.ok(Math.abs(rate.a! - 60) < 1e-9);
+  assert.ok(rate.interval[1]! - rate.interval[0]! < 1e-6);
+});
+
 Deno.test("compareLevels() needs no records for what the metrics tell, and has null for what they do not", () => {
   const [a, b] = [level(400, one), level(400, (i) => 1.5 * two(i))].map((l) => ({
     ...l,

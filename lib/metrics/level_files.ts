@@ -10,7 +10,7 @@ import type { MetricsDocument } from "./document.ts";
 export interface LevelFiles {
   /** `concurrency_8`. */
   name: string;
-  /** Empty where the folder holds its metrics alone. */
+  /** Those that the metrics count, without warm-up and cool-down windows; empty where the folder has the metrics alone. */
   records: RequestRecord[];
   /** Null where the level has not ended. */
   metrics: MetricsDocument | null;
@@ -56,9 +56,16 @@ async function readLevel(dir: string, name: string): Promise<LevelFiles> {
   const segments = state?.segments ?? metrics?.summary.segments ?? [];
   return {
     name,
-    records: await exists(requests) ? await readRequestRecords(requests) : [],
+    records: await exists(requests) ? countedOf(await readRequestRecords(requests), metrics) : [],
     metrics,
     load: state?.fingerprint ?? null,
     segments: segments.map((s) => ({ fromMs: s.from_ms, startedAt: s.started_at })),
   };
+}
+
+/** Leaves out the first and last requests, in the order of their planned sending, that the metrics left out. */
+function countedOf(records: RequestRecord[], metrics: MetricsDocument | null): RequestRecord[] {
+  const { warmup = 0, cooldown = 0 } = metrics?.summary.excluded_requests ?? {};
+  if (warmup + cooldown === 0) return records;
+  return records.toSorted((a, b) => a.scheduledAt - b.scheduledAt).slice(warmup, records.length - cooldown);
 }

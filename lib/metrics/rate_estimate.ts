@@ -44,9 +44,14 @@ export function rateEstimate(
   const partMs = 1000 * (summary.duration_sec ?? 0) / PARTS;
   if (records.length < PARTS * REQUESTS_A_PART || partMs <= 0) return { value, lower: null, upper: null };
   const parts = new Float64Array(PARTS);
+  // Without its warm-up window a level begins where the first request that counts was planned.
+  const beginsAt = summary.excluded_requests?.warmup
+    ? records.reduce((first, r) => Math.min(first, r.scheduledAt), Infinity)
+    : 0;
   for (const r of records) {
     if (r.error !== null) continue;
-    const { amount, from, to } = addition(r, slo);
+    const added = addition(r, slo);
+    const { amount } = added, from = added.from - beginsAt, to = added.to - beginsAt;
     for (let i = partAt(from, partMs); i <= partAt(to, partMs); i++) {
       const within = Math.min(to, (i + 1) * partMs) - Math.max(from, i * partMs);
       parts[i] += to > from ? amount * Math.max(0, within) / (to - from) : amount;
