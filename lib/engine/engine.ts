@@ -17,9 +17,6 @@ import { ScoredPrompts } from "./scored_prompts.ts";
 /** What happens to a prompt longer than the context: an error, or its beginning is cut off. */
 export type Overlong = "reject" | "truncate-left";
 
-/** Scored prompts whose log-probabilities are kept. */
-const SCORED_PROMPTS = 32;
-
 export interface EngineOptions {
   name: string;
   runner: StepRunner;
@@ -55,13 +52,14 @@ export class Engine implements InferenceTarget, AsyncDisposable {
   readonly #now: () => number;
   #prefixQueriedTokens = 0;
   #prefixCachedTokens = 0;
-  readonly #scored = new ScoredPrompts(SCORED_PROMPTS);
+  readonly #scored: ScoredPrompts;
 
   constructor(options: EngineOptions) {
     this.name = options.name;
     this.tokenizer = options.tokenizer;
     this.#runner = options.runner;
     this.#batcher = new Batcher(options.runner);
+    this.#scored = new ScoredPrompts(4 * options.runner.slots);
     this.#batcher.prefixCache = options.prefixCache ?? false;
     this.#eosTokenIds = options.eosTokenIds;
     this.#overlong = options.overlong ?? "reject";

@@ -24,7 +24,7 @@ Deno.test("extractLmEvalStrict() and extractLmEvalFlexible() read as the harness
   const cases = await readJson<
     { text: string; reference: string; strict: string; flexible: string; matches: [boolean, boolean] }[]
   >(path);
-  assert.ok(cases.length > 30);
+  assert.ok(cases.length > 50);
   for (const { text, reference, strict, flexible, matches } of cases) {
     const read = [extractLmEvalStrict(text), extractLmEvalFlexible(text)];
     assert.deepEqual(read.map((r) => r ?? "[invalid]"), [strict, flexible], text);

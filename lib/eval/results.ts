@@ -1,6 +1,7 @@
 /** From predictions to `eval_results.json`: exact match, its uncertainty, and what could not be read. Pure. */
 import { clusteredStandardError, mean, wilson } from "../math/mod.ts";
 import type { DatasetName } from "../types/mod.ts";
+import { lmEvalResults, type LmEvalRow } from "./lm_eval_results.ts";
 import type { MmluMethod, Prediction } from "./predictions.ts";
 
 /** Exact match over some questions. */
@@ -67,6 +68,8 @@ export interface EvaluationResults extends EvaluationSettings {
   mmlu: DatasetResults;
   gsm8k: Gsm8kResults;
   overall: DatasetResults;
+  /** The same figures as lm-evaluation-harness writes them, under its protocol. */
+  lm_eval?: Record<string, LmEvalRow>;
 }
 
 /** Sums predictions up. */
@@ -88,6 +91,7 @@ export function summarizePredictions(
       ...datasetResults(predictions),
       macro_accuracy: mean([mmlu.accuracy, gsm8k.accuracy].filter((a) => a !== null)),
     },
+    ...(settings.protocol === "lm-eval" && { lm_eval: lmEvalResults(predictions) }),
     ...settings,
   };
 }
