@@ -8,6 +8,7 @@ import { basename, isAbsolute, join } from "node:path";
 import { type Prediction, readPredictions } from "../../eval/mod.ts";
 import {
   compareLevels,
+  DEFAULT_SLO,
   type Difference,
   type LevelFiles,
   type LevelSample,
@@ -48,7 +49,7 @@ export interface RunComparison {
   /** In words, one a figure. */
   regressions: string[];
   improvements: string[];
-  /** Figures that could have been called worse. */
+  /** Figures that have an interval: those that could have been called worse. */
   figures: number;
   notes: string[];
   is_sample: boolean;
@@ -134,15 +135,16 @@ function nameOf({ dir, info }: Run): string {
 }
 
 function compareLevel(a: LevelFiles, b: LevelFiles, thresholds: Thresholds, notes: string[]): ComparedLevel {
+  const known = a.metrics ?? b.metrics;
+  const slo = known ? sloOf(known) : DEFAULT_SLO;
   const sample = ({ metrics, records }: LevelFiles): LevelSample => ({
-    metrics: metrics ?? new MetricsCalculator(records).computeAllMetrics(),
+    metrics: metrics ?? new MetricsCalculator(records, slo).computeAllMetrics(),
     records,
   });
   for (const [run, { metrics }] of [["A", a], ["B", b]] as const) {
     if (metrics === null) notes.push(`${a.name}: ${run} was not complete; its requests so far are compared.`);
   }
   const [ofA, ofB] = [sample(a), sample(b)];
-  const slo = sloOf(ofA.metrics);
   if (sloText(ofA.metrics.summary.slo) !== sloText(ofB.metrics.summary.slo)) {
     if (ofB.records.length > 0) {
       const { summary } = new MetricsCalculator(ofB.records, slo, {
