@@ -33,7 +33,7 @@ const flags = {
   export: {
     type: "strings",
     choices: EXPORT_FORMATS,
-    help: "also write each level as that tool's result file",
+    help: "also write each level as that tool's result file, with the gaps between tokens",
   },
   resume: { type: "boolean", help: "go on with a broken run in the output folder" },
 } satisfies Flags;
@@ -59,7 +59,11 @@ await runCommand({
     using interrupt = onInterrupt("Stopped: --resume goes on with the rest");
     const outputDir = o.outputDir ?? `results/baseline_${o.variant}`;
     const { summary } = await runBaseline(
-      { ...settingsOf(o, preset), variant: o.variant as BaselineSettings["variant"] },
+      {
+        ...settingsOf(o, preset),
+        variant: o.variant as BaselineSettings["variant"],
+        ...(o.export && { itls: true }),
+      },
       {
         outputDir,
         resume: o.resume,

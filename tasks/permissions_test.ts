@@ -26,6 +26,8 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
     await run("baseline", ...model, ...load, "--output-dir", join(dir, "run"), "--export", "aiperf");
     await run("report", join(dir, "run"));
     await run("export", join(dir, "run"), "--format", "vllm");
+    const aiperf = await Deno.readTextFile(join(dir, "run", "aiperf_concurrency_1", "profile_export.jsonl"));
+    assert.match(aiperf, /"inter_chunk_latency":\{"value":\[\d/);
     await run("compare", join(dir, "run"), join(dir, "run"), "--html", join(dir, "comparison.html"));
     const few = ["--protocol", "lm-eval", "--limit", "1", "--mmlu-questions", "2", "--max-tokens", "2"];
     await run("evaluate", ...model, ...few, "--shots", "0", "--output-dir", join(dir, "evaluated"));

@@ -47,6 +47,8 @@ export interface BaselineSettings extends ProtocolSettings {
   numRequests: number;
   /** Requests before each level, in no figure. */
   warmup: number;
+  /** Keeps the gaps between tokens in the request records: exports have inter-token latencies then. */
+  itls?: boolean;
   /** Most output tokens of a request under load; null takes the evaluation's for its data set. */
   loadMaxTokens: number | null;
   mmluMaxTokens: number;
@@ -239,6 +241,7 @@ async function runLevel(
     maxConcurrency: concurrency,
     numRequests: settings.numRequests,
     warmup: settings.warmup,
+    itls: settings.itls,
     seed: settings.seed,
     requestsPath: join(outputDir, `requests_concurrency_${concurrency}.jsonl`),
     resume,
