@@ -1,16 +1,19 @@
 /**
- * How fast a variant decodes and reads prompts, and how much of it the engine (batching, sampling, streaming)
- * leaves: the bare runner and the engine alternate, and one JSON line holds the medians over rounds.
+ * `deno task bench steps`: how fast a variant decodes and reads prompts, what the engine (batching, sampling,
+ * streaming) leaves of it, what is left beside a process that keeps a core busy, and how long running streams wait
+ * while a long prompt comes in.
  *
- *     deno run -A benchmarks/engine_steps.ts --model smollm2-135m-instruct --variant med
+ * The bare runner, the engine and the engine beside the busy process take turns; one JSON line holds the medians
+ * over rounds.
  */
 import { ensureVariant } from "slolab/compress/cache.ts";
 import { VARIANTS } from "slolab/compress/variant.ts";
 import { Engine } from "slolab/engine/engine.ts";
 import { OrtRunner } from "slolab/engine/ort_runner.ts";
+import { readTokenizer } from "slolab/engine/tokenizer.ts";
 import { median } from "slolab/math/mod.ts";
 import { describeMachine } from "slolab/pipeline/machine.ts";
-import { type Flags, runCommand } from "slolab/std/cli.ts";
+import type { Command, Flags } from "slolab/std/cli.ts";
 
 const flags = {
   model: { type: "string", default: "smollm2-135m-instruct", help: "catalogue name, hub id or path" },
@@ -22,19 +25,23 @@ const flags = {
   rounds: { type: "integer", default: 3, min: 1, help: "rounds; medians are printed" },
 } satisfies Flags;
 
-await runCommand({
-  name: "engine_steps",
-  summary: "Measures decoding and prefill of one variant, bare and through the engine.",
+/** Streams that decode beside the busy process, and while a prompt of so many tokens comes in. */
+const STREAMS = 8, LONG_PROMPT = 1000;
+
+export const stepsBenchmark: Command<typeof flags> = {
+  name: "bench steps",
+  summary: "Measures the step loop of one variant: bare, through the engine, beside a busy process.",
   flags,
-  examples: [],
+  examples: ["", "--batches 8 --rounds 9", "--model Qwen/Qwen2.5-0.5B-Instruct --variant cheap"],
   async run({ model, variant, batches, prompts, past, steps, rounds }) {
     const { dir, manifest } = await ensureVariant({ model, variant: variant as typeof VARIANTS[number] });
-    const slots = Math.max(...batches), chunk = 128;
+    const slots = Math.max(STREAMS + 1, ...batches), chunk = 128;
     /** Decode steps that the first request takes while the prompts of the others are read. */
     const lead = (slots - 1) * Math.ceil(past / chunk);
-    const context = Math.max(past + lead + steps + 1, ...prompts);
+    const context = Math.max(past + lead + steps + 1, LONG_PROMPT + 2, ...prompts);
     const runner = await OrtRunner.create(dir, { slots, context, chunk });
-    await using engine = new Engine({ name: model, runner, tokenizer: null, eosTokenIds: [] });
+    const tokenizer = await readTokenizer(dir);
+    await using engine = new Engine({ name: model, runner, tokenizer, eosTokenIds: [] });
     const ids = (salt: number, length: number) =>
       Array.from({ length }, (_, i) => (salt * 131 + i * 7919) % runner.vocabSize);
 
@@ -62,25 +69,79 @@ await runCommand({
       return 1000 * tokens / (to - from);
     }
 
+    /** The same beside a process that keeps a core busy. */
+    async function besideBusy(batch: number): Promise<number> {
+      const busy = new Deno.Command("deno", { args: ["eval", "for (;;);"] }).spawn();
+      try {
+        return await through(batch);
+      } finally {
+        busy.kill("SIGKILL");
+        await busy.status;
+      }
+    }
+
     async function read(length: number): Promise<number> {
       const from = performance.now();
       await engine.generate({ ids: ids(7, length) }, { maxTokens: 1 });
       return 1000 * length / (performance.now() - from);
     }
 
-    const rates = new Map<string, number[]>();
-    const note = (key: string, rate: number) => rates.set(key, [...(rates.get(key) ?? []), rate]);
+    /** The gaps between tokens of streams while a long prompt comes in, in ms, beside the time of a chunk. */
+    async function stall(): Promise<{ medianMs: number; longestMs: number; chunkMs: number }> {
+      const alone = performance.now();
+      await engine.generate({ ids: ids(5, LONG_PROMPT) }, { maxTokens: 1 });
+      const chunkMs = (performance.now() - alone) / Math.ceil(LONG_PROMPT / chunk);
+      const end = new AbortController(), stamps: number[][] = [];
+      let decoding = 0;
+      const begun = Promise.withResolvers<void>();
+      const streams = Array.from({ length: STREAMS }, (_, r) => {
+        const at: number[] = stamps[r] = [];
+        return engine.generate({ ids: ids(r, 30) }, {
+          maxTokens: context - 30,
+          signal: end.signal,
+          onToken(event) {
+            if (at.push(event.at) === 20 && ++decoding === STREAMS) begun.resolve();
+          },
+        });
+      });
+      await begun.promise;
+      const from = performance.now();
+      await engine.generate({ ids: ids(6, LONG_PROMPT) }, { maxTokens: 1 });
+      end.abort();
+      await Promise.all(streams);
+      const gaps = stamps.flatMap((s) => s.slice(1).map((at, i) => ({ at, ms: at - s[i] })));
+      return {
+        medianMs: median(gaps.filter((g) => g.at < from).map((g) => g.ms).slice(STREAMS))!,
+        longestMs: Math.max(...gaps.filter((g) => g.at >= from).map((g) => g.ms)),
+        chunkMs,
+      };
+    }
+
+    const samples = new Map<string, number[]>();
+    const note = (key: string, value: number) => samples.set(key, [...(samples.get(key) ?? []), value]);
+    const middle = (key: string, digits = 1) => Number(median(samples.get(key)!)!.toFixed(digits));
     for (let round = 0; round <= rounds; round++) {
+      const warm = round > 0;
       for (const batch of batches) {
-        const pair = [await through(batch), await bare(batch)]; // the first fills the slots for the second
-        if (round > 0) pair.forEach((rate, i) => note(`${["engine", "runner"][i]} ${batch}`, rate));
+        const engine = await through(batch), alone = await bare(batch); // the first fills the slots for the second
+        if (!warm) continue;
+        note(`engine ${batch}`, engine);
+        note(`runner ${batch}`, alone);
+        note(`share ${batch}`, engine / alone);
       }
       for (const length of prompts) {
         const rate = await read(length);
-        if (round > 0) note(`prefill ${length}`, rate);
+        if (warm) note(`prefill ${length}`, rate);
       }
+      const quiet = await through(STREAMS), busy = await besideBusy(STREAMS);
+      const { medianMs, longestMs, chunkMs } = await stall();
+      if (!warm) continue;
+      note("busy share", busy / quiet);
+      note("gap median", medianMs);
+      note("gap longest", longestMs);
+      note("chunk", chunkMs);
+      note("gap share", longestMs / (3 * medianMs + chunkMs));
     }
-    const rounded = (key: string) => Number(median(rates.get(key)!)!.toFixed(1));
     console.log(JSON.stringify({
       model: manifest.model,
       variant,
@@ -88,10 +149,21 @@ await runCommand({
       past,
       rounds,
       machine: describeMachine(),
-      decode_tokens_per_sec: Object.fromEntries(
-        batches.map((b) => [b, { engine: rounded(`engine ${b}`), runner: rounded(`runner ${b}`) }]),
-      ),
-      prefill_tokens_per_sec: Object.fromEntries(prompts.map((n) => [n, rounded(`prefill ${n}`)])),
+      decode_tokens_per_sec: Object.fromEntries(batches.map((b) => [b, {
+        engine: middle(`engine ${b}`),
+        runner: middle(`runner ${b}`),
+        engine_share: middle(`share ${b}`, 3),
+      }])),
+      prefill_tokens_per_sec: Object.fromEntries(prompts.map((n) => [n, middle(`prefill ${n}`)])),
+      share_beside_busy_process: middle("busy share", 3),
+      long_prompt: {
+        streams: STREAMS,
+        prompt_tokens: LONG_PROMPT,
+        median_gap_ms: middle("gap median"),
+        longest_gap_ms: middle("gap longest"),
+        chunk_ms: middle("chunk"),
+        share_of_limit: middle("gap share", 3),
+      },
     }));
   },
-});
+};

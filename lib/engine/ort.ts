@@ -151,6 +151,8 @@ type Elements =
 
 /** A tensor over a part of an array, which must have an ArrayBuffer of its own and outlives the tensor. */
 export class OrtTensor {
+  /** Tensors that are not released. */
+  static alive = 0;
   /** Address of the OrtValue. */
   readonly handle: bigint;
   /** Keeps the memory alive. */
@@ -186,9 +188,11 @@ export class OrtTensor {
     );
     this.data = data;
     this.handle = out[0];
+    OrtTensor.alive++;
   }
 
   release(): void {
+    OrtTensor.alive--;
     runtime().api.ReleaseValue(Deno.UnsafePointer.create(this.handle));
   }
 }
