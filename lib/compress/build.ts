@@ -7,14 +7,16 @@ import { describeModel } from "../checkpoint/architectures/mod.ts";
 import { bitsPerWeight, type Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { ModelSpec } from "../checkpoint/model_spec.ts";
 import { validateCheckpoint } from "../checkpoint/validate.ts";
+import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeJson } from "../std/files.ts";
 import { storedBlocks } from "./forms/blocks.ts";
 import type { StoredMatrix } from "./forms/form.ts";
 import { type CodeType, rowsForm } from "./forms/rows.ts";
-import { buildGraph } from "./graph_builder.ts";
+import { buildGraph, packsQuery } from "./graph_builder.ts";
 import { OnnxFile } from "./onnx_file.ts";
 import type { Rounding } from "./quantise.ts";
-import type { FormName, VariantManifest, VariantName } from "./variant.ts";
+import { canTurn, turnModel } from "./rotation.ts";
+import { type FormName, QUANTISED_FORMS, type VariantManifest, type VariantName } from "./variant.ts";
 import { BUILDER_VERSION, formNameOf, formOf } from "./variants.ts";
 
 export interface BuildOptions {
@@ -126,7 +128,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
  */
 export function graphFile(form: VariantManifest["form"], codes: CodeType, shallow = false): string {
   if ((form === "blocks" || form === "float") && !shallow) return "model.onnx";
-  const of = form.startsWith("rows8") ? `${form}-${codes}` : form;
+  const of = form === "blocks" || form === "float" ? form : `${form}-${codes}`;
   return shallow ? `${of}.shallow.onnx` : `${of}.onnx`;
 }
 
@@ -140,9 +142,15 @@ export interface AddFormOptions {
   shallow?: boolean;
 }
 
+/** The forms that a quantised variant of a model can have. */
+export function formsOf(spec: ModelSpec): FormName[] {
+  return QUANTISED_FORMS.filter((form) => form !== "rotated8" || canTurn(spec));
+}
+
 /**
  * Adds the graph of a form to the folder of a quantised variant, over the weights that are there; one that is there
  * is left.
+ * @throws {BadInput} where the model can't have the form.
  */
 export async function addForm(
   checkpoint: Checkpoint,
@@ -153,14 +161,21 @@ export async function addForm(
   if (await exists(path)) return;
   const { rounding } = await readJson<VariantReport>(join(folder, "report.json"));
   const spec = describeModel(checkpoint.config);
+  if (!formsOf(spec).includes(form)) {
+    throw new BadInput(
+      `Cannot run ${spec.architecture} as ${form} as nothing but RMS norms and matrices may read its residual ` +
+        `stream: use one of ${formsOf(spec).join(", ")}`,
+    );
+  }
   const groups = Number(form.split("x")[1] ?? 1);
+  const turned = form === "rotated8" ? await turnModel(checkpoint, spec, packsQuery) : undefined;
   const file = await OnnxFile.createBeside(path);
   try {
     await buildGraph(
       file,
       checkpoint,
       shallow ? { ...spec, layers: spec.layers.slice(0, SHALLOW_LAYERS) } : spec,
-      form === "blocks" ? storedBlocks(rounding) : rowsForm({ groups, codes, rounding }),
+      form === "blocks" ? storedBlocks(rounding) : rowsForm({ groups, codes, rounding, turned }),
     );
     await file.finish(); // the graph comes last: a folder that has it has its weights
   } catch (thrown) {

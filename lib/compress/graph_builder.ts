@@ -32,7 +32,7 @@ function rotatesInAttention({ rope, headDim }: LayerSpec): boolean {
 }
 
 /** Query, key and value are one matrix where nothing comes between them and attention. */
-function packsQuery(layer: LayerSpec): boolean {
+export function packsQuery(layer: LayerSpec): boolean {
   return !layer.queryNorm && !layer.keyNorm && (layer.rope === null || rotatesInAttention(layer));
 }
 
@@ -90,9 +90,13 @@ export async function buildGraph(
       bias.set(b, at);
       at += b.length;
     }
-    return file.node("Add", [y, await vector(`${name}.bias`, bias)]);
+    form.turnedBias?.(source.name, bias);
+    return file.node("Add", [y, await vector(`${name}.${form.turnedBias ? "turned_" : ""}bias`, bias)]);
   };
   const normWeights = async (norm: NormSpec, size: number) => {
+    if (form.turnedBias && size === spec.hiddenSize) {
+      return [await file.weight("turned.norm", "float", [size], new Float32Array(size).fill(1))];
+    }
     const names = [await vector(norm.tensor, await normWeight(checkpoint, norm, size))];
     if (norm.bias) names.push(await vector(norm.bias, await checkpoint.readRows(norm.bias, 0, size)));
     return names;
@@ -146,7 +150,7 @@ export async function buildGraph(
     matrixOf(checkpoint, { tensor: spec.embedding.tensor, rows: spec.vocabSize, cols: spec.hiddenSize }),
     "embedding",
   );
-  let residual = form.gather(file, "input_ids", embeddingSource);
+  let residual = await form.gather(file, "input_ids", embeddingSource);
   if (spec.embedding.scale !== 1) {
     residual = file.node("Mul", [
       residual,

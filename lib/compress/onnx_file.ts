@@ -63,8 +63,8 @@ export class OnnxFile {
   /** Weights in files, of graphs that were there too. */
   readonly #places: Map<string, Place>;
   readonly #inline: Map<string, Uint8Array>;
-  /** Names of `#inline` that this graph has. */
-  readonly #constants = new Set<string>();
+  /** Names of weights that this graph has. */
+  readonly #named = new Set<string>();
   #offset = 0;
   #nodes = 0;
 
@@ -127,8 +127,8 @@ export class OnnxFile {
 
   /** Adds a small weight to the graph itself; a repeated name is added once. */
   constant(name: string, type: DataTypeName, shape: readonly number[], data: ArrayBufferView): string {
-    if (this.#constants.has(name)) return name;
-    this.#constants.add(name);
+    if (this.#named.has(name)) return name;
+    this.#named.add(name);
     if (!this.#inline.has(name)) this.#inline.set(name, bytesOf(data));
     this.#initializers.push(tensorHead(name, type, shape).bytes(9, this.#inline.get(name)!));
     return name;
@@ -156,10 +156,12 @@ export class OnnxFile {
   }
 
   /**
-   * Adds a weight of other shape over the bytes of one that is there.
+   * Adds a weight of other shape over the bytes of one that is there; a repeated name is added once.
    * @param start first byte of a part
    */
   alias(name: string, of: string, shape: readonly number[], start = 0): string {
+    if (this.#named.has(name)) return name;
+    this.#named.add(name);
     const { type, location, offset, length } = this.#places.get(of)!;
     const entry = (key: string, value: string) => new ProtoWriter().bytes(1, key).bytes(2, value);
     this.#initializers.push(

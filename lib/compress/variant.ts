@@ -9,7 +9,7 @@ export const VARIANTS = ["base", "med", "cheap"] as const;
  * med and cheap: see the files in `forms/`.
  */
 export type FormName = "float" | typeof QUANTISED_FORMS[number];
-export const QUANTISED_FORMS = ["blocks", "rows8", "rows8x2", "rows8x3", "rows8x4"] as const;
+export const QUANTISED_FORMS = ["blocks", "rows8", "rotated8", "rows8x3"] as const;
 
 /**
  * `variant.json` in a variant's folder, beside `model.onnx`, `model.onnx.data` and the tokenizer's files

@@ -5,8 +5,9 @@
 import { join } from "node:path";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { describeModel } from "../checkpoint/architectures/mod.ts";
 import { openCheckpoint } from "../checkpoint/open.ts";
-import { addForm, SHALLOW_LAYERS, type VariantReport } from "../compress/build.ts";
+import { addForm, formsOf, SHALLOW_LAYERS, type VariantReport } from "../compress/build.ts";
 import { type EnsuredVariant, type EnsureOptions, ensureVariant } from "../compress/cache.ts";
 import { type FormName, QUANTISED_FORMS, type VariantManifest } from "../compress/variant.ts";
 import { median } from "../math/mod.ts";
@@ -52,7 +53,32 @@ export interface Tuning {
 export interface PrepareOptions extends EnsureOptions, Pick<SessionOptions, "device" | "threads"> {
   /** Default `blocks`, the same arithmetic everywhere. */
   form?: FormChoice;
+  /** Whether `auto` measures where it has not done so here (default true): else it takes `blocks`. */
+  tune?: boolean;
 }
+
+/** What a choice holds for. */
+export type Machine = Pick<Tuning, "cpu" | "threads" | "ort_version">;
+
+/** What measures: replaced in tests. */
+export interface Tuner {
+  machine(threads: number): Machine;
+  /** Times the forms that a variant can have. */
+  time(ensured: EnsuredVariant, options: PrepareOptions): Promise<Candidate[]>;
+  /** Gives each form's KL to base, and what it may be at most; null where it can't be told. */
+  distances(ensured: EnsuredVariant, options: PrepareOptions): Promise<Distances | null>;
+}
+
+export interface Distances extends Disposable {
+  limit: number;
+  of(form: FormName): Promise<number>;
+}
+
+const HERE: Tuner = {
+  machine: (threads) => ({ cpu: cpus()[0]?.model ?? "unknown", threads, ort_version: ORT_VERSION }),
+  time: timeForms,
+  distances: measureDistances,
+};
 
 /**
  * Finds or builds a variant and the graph of a form; `auto` takes this machine's fastest, which is measured the
@@ -61,9 +87,10 @@ export interface PrepareOptions extends EnsureOptions, Pick<SessionOptions, "dev
  */
 export async function prepareVariant(
   options: PrepareOptions,
+  tuner: Tuner = HERE,
 ): Promise<EnsuredVariant & { form: VariantManifest["form"] }> {
   const ensured = await ensureVariant(options);
-  const { dir, manifest } = ensured;
+  const { manifest } = ensured;
   const { form = "blocks", device = "cpu" } = options;
   if (manifest.form !== "blocks") {
     if (form !== "auto" && options.form !== undefined && manifest.form !== "export") {
@@ -75,14 +102,11 @@ export async function prepareVariant(
   }
   if (form === "auto") {
     if (device !== "cpu") return { ...ensured, form: "blocks" };
-    return { ...ensured, form: await tunedForm(ensured, options) };
+    return { ...ensured, form: await tunedForm(ensured, options, tuner) };
   }
   if (form !== "blocks") {
     if (device !== "cpu") throw new BadInput(`Cannot run ${form} on ${device} as its device must be cpu`);
-    await withCheckpoint(
-      ensured,
-      async (checkpoint) => await addForm(checkpoint, dir, { form, codes: await exactCodes() }),
-    );
+    await withForm(ensured, form);
   }
   return { ...ensured, form };
 }
@@ -100,45 +124,78 @@ async function withCheckpoint<T>(
 }
 
 /** This machine's choice, from the variant's report or measured now. */
-async function tunedForm(ensured: EnsuredVariant, options: PrepareOptions): Promise<FormName> {
+async function tunedForm(
+  ensured: EnsuredVariant,
+  options: PrepareOptions,
+  tuner: Tuner,
+): Promise<FormName> {
   const { dir, manifest } = ensured;
-  const threads = options.threads ?? navigator.hardwareConcurrency;
-  const machine = { cpu: cpus()[0]?.model ?? "unknown", threads, ort_version: ORT_VERSION };
+  const machine = tuner.machine(options.threads ?? navigator.hardwareConcurrency);
   const path = join(dir, "report.json");
-  const report = await readJson<VariantReport & { tuning?: Tuning[] }>(path);
+  const read = () => readJson<VariantReport & { tuning?: Tuning[] }>(path);
   const isHere = (t: Tuning) =>
-    Object.entries(machine).every(([key, value]) => t[key as keyof typeof machine] === value);
-  const known = report.tuning?.find(isHere);
+    t.cpu === machine.cpu && t.threads === machine.threads && t.ort_version === machine.ort_version;
+  const known = (await read()).tuning?.find(isHere);
   if (known) {
-    const form = known.chosen;
-    await withCheckpoint(ensured, async (c) => await addForm(c, dir, { form, codes: await exactCodes() }));
-    return form;
+    await withForm(ensured, known.chosen);
+    return known.chosen;
   }
+  if (options.tune === false) return "blocks";
   say(`  Choosing the fastest form of ${manifest.variant} on this machine`);
-  const candidates = await timeForms(ensured, options);
-  candidates.sort((a, b) => a.workload_ms - b.workload_ms);
-  const chosen = await firstNearBase(ensured, options, candidates);
-  const tuning: Tuning = { ...machine, chosen, candidates };
-  const others = (await readJson<typeof report>(path)).tuning?.filter((t) => !isHere(t)) ?? [];
-  await writeJson(path, { ...report, tuning: [...others, tuning] });
+  const candidates = await tuner.time(ensured, options);
+  const chosen = await chooseForm(candidates, () => tuner.distances(ensured, options));
+  const report = await read(), others = report.tuning?.filter((t) => !isHere(t)) ?? [];
+  await writeJson(path, { ...report, tuning: [...others, { ...machine, chosen, candidates }] });
   const [best, blocks] = [chosen, "blocks"].map((f) => candidates.find((c) => c.form === f)!.workload_ms);
   say(`  Form ${chosen}, ${(blocks / best).toFixed(2)} times as fast as blocks`);
   return chosen;
 }
 
-type Candidate = Tuning["candidates"][number];
+/** Sees to it that the graph of a form is there. */
+function withForm(ensured: EnsuredVariant, form: FormName): Promise<void> {
+  return withCheckpoint(
+    ensured,
+    async (checkpoint) => addForm(checkpoint, ensured.dir, { form, codes: await exactCodes() }),
+  );
+}
+
+/**
+ * Takes the fastest candidate that is near enough to base; sorts the candidates, and writes what is measured into
+ * them.
+ * @param measure is asked only where another form is faster than blocks
+ */
+export async function chooseForm(
+  candidates: Candidate[],
+  measure: () => Promise<Distances | null>,
+): Promise<FormName> {
+  candidates.sort((a, b) => a.workload_ms - b.workload_ms);
+  if (candidates[0].form === "blocks") return "blocks";
+  using distances = await measure();
+  if (distances === null) return "blocks";
+  for (const candidate of candidates) {
+    if (candidate.form === "blocks") break;
+    candidate.kl_to_base = await distances.of(candidate.form);
+    candidate.kl_limit = distances.limit;
+    if (candidate.kl_to_base <= distances.limit) return candidate.form;
+  }
+  return "blocks";
+}
+
+export type Candidate = Tuning["candidates"][number];
 
 const ROUNDS = 5, PAST = 200, PROMPT = 128;
 
 /** Times a few layers of the real shape in each form, one after another in each round, and the head. */
 async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): Promise<Candidate[]> {
   const type = await exactCodes(), { dir, manifest } = ensured;
-  await withCheckpoint(ensured, async (checkpoint) => {
-    for (const form of QUANTISED_FORMS) await addForm(checkpoint, dir, { form, codes: type, shallow: true });
+  const forms = await withCheckpoint(ensured, async (checkpoint) => {
+    const forms = formsOf(describeModel(checkpoint.config));
+    for (const form of forms) await addForm(checkpoint, dir, { form, codes: type, shallow: true });
+    return forms;
   });
   const runners: { form: FormName; runner: OrtRunner; times: Map<string, number[]> }[] = [];
   try {
-    for (const form of QUANTISED_FORMS) {
+    for (const form of forms) {
       const runner = await OrtRunner.create(dir, {
         form,
         shallow: true,
@@ -196,15 +253,14 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
 /** Tokens of the fixed text that distributions are compared on. */
 const POSITIONS = 384;
 
-/** The fastest candidate whose distributions are near enough to base's; writes what it measures into them. */
-async function firstNearBase(
+/** Loads base, which distributions are compared with on a fixed text. */
+async function measureDistances(
   ensured: EnsuredVariant,
   options: PrepareOptions,
-  candidates: Candidate[],
-): Promise<FormName> {
+): Promise<Distances | null> {
   const { dir, manifest } = ensured;
   const tokenizer = await readTokenizer(dir);
-  if (candidates[0].form === "blocks" || tokenizer === null) return "blocks";
+  if (tokenizer === null) return null;
   const text = await Deno.readTextFile(fileURLToPath(new URL("../../data/report_text.txt", import.meta.url)));
   const ids = tokenizer.promptIds({ text }).slice(0, Math.min(POSITIONS, manifest.contextLength));
   const base = await ensureVariant({ ...options, variant: "base" });
@@ -218,26 +274,20 @@ async function firstNearBase(
       spinUs: 0,
     });
   const reference = await load(base.dir);
-  try {
-    const distance = async (form: FormName) => {
-      const runner = await load(dir, form);
-      try {
-        return (await compareRunners(reference, [runner], [ids]))[0].meanKl;
-      } finally {
-        runner.close();
-      }
-    };
-    const limit = manifest.variant === "med" ? MED_KL : CHEAP_KL_RATIO * await distance("blocks");
-    for (const candidate of candidates) {
-      const { form } = candidate;
-      if (form === "blocks") break;
-      await withCheckpoint(ensured, async (c) => await addForm(c, dir, { form, codes: await exactCodes() }));
-      candidate.kl_to_base = await distance(form);
-      candidate.kl_limit = limit;
-      if (candidate.kl_to_base <= limit) return form;
+  const of = async (form: FormName) => {
+    await withForm(ensured, form);
+    const runner = await load(dir, form);
+    try {
+      return (await compareRunners(reference, [runner], [ids]))[0].meanKl;
+    } finally {
+      runner.close();
     }
-    return "blocks";
-  } finally {
+  };
+  try {
+    const limit = manifest.variant === "med" ? MED_KL : CHEAP_KL_RATIO * await of("blocks");
+    return { limit, of, [Symbol.dispose]: () => reference.close() };
+  } catch (thrown) {
     reference.close();
+    throw thrown;
   }
 }

@@ -27,5 +27,10 @@ export interface MatrixForm {
    * @param ids int64 [B, S]
    * @returns float32 [B, S, cols]
    */
-  gather(file: OnnxFile, ids: string, source: MatrixSource): string;
+  gather(file: OnnxFile, ids: string, source: MatrixSource): string | Promise<string>;
+  /**
+   * Of a form that takes the weights of norms into the matrices, and rotates what matrices give: rotates the bias of
+   * one in place.
+   */
+  turnedBias?(name: string, bias: Float32Array): void;
 }

@@ -1,13 +1,16 @@
 /**
  * rows8: an integer matmul. Each row of activations is rounded to 8 bits with a scale of its own, so that a row's
  * result does not depend on the others in the batch, and so is each row of a matrix. Where large values are rare and
- * far from the rest, rows are cut into groups (rows8x2: two) with a scale and a product each.
+ * far from the rest, rows are cut into groups (rows8x3: three) with a scale and a product each.
+ *
+ * rotated8: rows8 of a model whose residual stream is rotated (`../rotation.ts`), so that no value is far from the rest.
  *
  * The weights come from a variant that is there: those that `blocks` stored, rounded once more.
  */
 import type { MatrixSource } from "../matrix_source.ts";
 import type { OnnxFile } from "../onnx_file.ts";
 import type { BlockLayout, Rounding } from "../quantise.ts";
+import { type Rotation, type TurnedMatrix, type TurnedModel } from "../rotation.ts";
 import { storedBlocks } from "./blocks.ts";
 import type { MatrixForm } from "./form.ts";
 
@@ -23,6 +26,7 @@ export interface RowsOptions {
   codes: CodeType;
   /** Of the variant. */
   rounding: Rounding;
+  turned?: TurnedModel;
 }
 
 const MS = { domain: "com.microsoft" };
@@ -30,7 +34,7 @@ const TOP = 127, MIDDLE = 128;
 /** Rows that are turned into columns at a time. */
 const TILE = 64;
 
-export function rowsForm({ groups, codes, rounding }: RowsOptions): MatrixForm {
+export function rowsForm({ groups, codes, rounding, turned }: RowsOptions): MatrixForm {
   const blocks = storedBlocks(rounding);
   const inputs = new Map<string, QuantisedGroup[]>();
   let head: string | undefined;
@@ -39,10 +43,23 @@ export function rowsForm({ groups, codes, rounding }: RowsOptions): MatrixForm {
       if (role !== "body") head = source.name;
       return blocks.store(file, source, role);
     },
-    gather: blocks.gather,
+    async gather(file, ids, source) {
+      const x = await blocks.gather(file, ids, source);
+      if (!turned) return x;
+      const { residual } = turned, shape = [residual.size, residual.size];
+      return file.node("MatMul", [
+        x,
+        await file.weight("rotated8.residual", "float", shape, residual.matrix()),
+      ]);
+    },
+    turnedBias: turned && ((name, bias) => {
+      const turn = turned.matrices.get(name)?.rows;
+      turn?.rotation.apply(bias.subarray(turn.start, turn.end));
+    }),
     async multiply(file, x, source) {
-      const bounds = groupBounds(source.cols, groups);
-      await expand(file, source, blocks.layoutOf(source.name), bounds, codes);
+      const bounds = groupBounds(source.cols, groups), turn = turned?.matrices.get(source.name);
+      await expand(file, source, blocks.layoutOf(source.name), bounds, codes, turn);
+      if (turn?.inGraph) x = await rotateInGraph(file, x, turn.columns!, source.cols);
       let input = inputs.get(x);
       if (!input) inputs.set(x, input = quantise(file, x, bounds, source.name === head));
       const products = input.map(({ codes: activations, largest }, g) => {
@@ -66,12 +83,10 @@ export function rowsForm({ groups, codes, rounding }: RowsOptions): MatrixForm {
   };
 }
 
-/** Bounds [0, .., cols] of nearly equal groups, at multiples of 16. */
+/** Bounds [0, .., cols] of nearly equal groups, at multiples of 16; fewer where there are not as many. */
 export function groupBounds(cols: number, groups: number): number[] {
-  return Array.from(
-    { length: groups + 1 },
-    (_, g) => g === groups ? cols : 16 * Math.round(g * cols / groups / 16),
-  );
+  const bounds = Array.from({ length: groups }, (_, g) => 16 * Math.round(g * cols / groups / 16));
+  return [...new Set([...bounds, cols])];
 }
 
 interface QuantisedGroup {
@@ -108,6 +123,14 @@ function quantise(
   });
 }
 
+/** Rotates parts of x float32 [.., cols]. */
+async function rotateInGraph(file: OnnxFile, x: string, rotation: Rotation, cols: number): Promise<string> {
+  const { size } = rotation;
+  const matrix = await file.weight(`rotated8.${size}`, "float", [size, size], rotation.matrix());
+  const parts = file.node("Reshape", [x, int64(file, [0, 0, cols / size, size])]);
+  return file.node("Reshape", [file.node("MatMul", [parts, matrix]), int64(file, [0, 0, cols])]);
+}
+
 /** Stores the codes of each group [columns of the group, rows] and their scales float32 [rows], once. */
 async function expand(
   file: OnnxFile,
@@ -115,6 +138,7 @@ async function expand(
   { bits, block }: BlockLayout,
   bounds: readonly number[],
   type: CodeType,
+  turn: TurnedMatrix = {},
 ): Promise<void> {
   if (file.has(`${name}.rows8`)) return;
   const groups = bounds.length - 1;
@@ -125,29 +149,46 @@ async function expand(
     const zeros = file.has(`${name}.zeros`) ? await file.read(`${name}.zeros`) : null;
     const perRow = cols / block, zeroBytes = Math.ceil(perRow / 2), middleCode = 1 << bits - 1;
     const shift = type === "uint8" ? MIDDLE : 0;
-    const codes = new Uint8Array(cols * rows),
-      row = new Float32Array(cols),
-      tile = new Uint8Array(TILE * cols);
-    for (let r = 0; r < rows; r++) {
-      for (let c = 0, at = r * cols; c < cols; c++, at++) {
-        const b = Math.floor(c / block);
-        const code = bits === 8 ? q[at] : q[at >> 1] >> 4 * (at & 1) & 15;
-        const zero = zeros === null ? middleCode : zeros[r * zeroBytes + (b >> 1)] >> 4 * (b & 1) & 15;
-        row[c] = (code - zero) * stored[r * perRow + b];
-      }
-      const i = r % TILE;
-      for (let g = 0; g < groups; g++) {
-        let largest = 1e-30;
-        for (let c = bounds[g]; c < bounds[g + 1]; c++) largest = Math.max(largest, Math.abs(row[c]));
-        scales[g][r] = largest / TOP;
-        const inverse = TOP / largest;
-        for (let c = bounds[g]; c < bounds[g + 1]; c++) {
-          tile[i * cols + c] = Math.round(row[c] * inverse) + shift;
+    const codes = new Uint8Array(cols * rows), tile = new Float32Array(cols * TILE);
+    const most = turn.rows ? rows : TILE, floats = new Float32Array(most * cols);
+    for (let first = 0; first < rows; first += most) {
+      const count = Math.min(most, rows - first);
+      for (let r = first, i = 0; r < first + count; r++) {
+        for (let b = 0, at = r * cols; b < perRow; b++) {
+          const scale = stored[r * perRow + b];
+          const zero = zeros === null ? middleCode : zeros[r * zeroBytes + (b >> 1)] >> 4 * (b & 1) & 15;
+          for (const end = at + block; at < end; at++, i++) {
+            floats[i] = ((bits === 8 ? q[at] : q[at >> 1] >> 4 * (at & 1) & 15) - zero) * scale;
+          }
         }
       }
-      if (i < TILE - 1 && r < rows - 1) continue;
-      for (let c = 0; c < cols; c++) {
-        for (let k = 0; k <= i; k++) codes[c * rows + r - i + k] = tile[k * cols + c];
+      if (turn.rows) {
+        const { rotation, start, end } = turn.rows;
+        rotation.apply(floats.subarray(start * cols, end * cols), cols);
+      }
+      for (let from = 0; from < count; from += TILE) {
+        const size = Math.min(TILE, count - from);
+        for (let c = 0, at = 0; c < cols; c++) {
+          const factor = turn.scale ? turn.scale[c] : 1;
+          for (let k = 0, i = from * cols + c; k < size; k++, i += cols) tile[at++] = floats[i] * factor;
+        }
+        turn.columns?.apply(tile.subarray(0, cols * size), size);
+        for (let g = 0; g < groups; g++) {
+          const largest = scales[g].subarray(first + from, first + from + size).fill(1e-30);
+          for (let at = bounds[g] * size; at < bounds[g + 1] * size; at += size) {
+            for (let k = 0; k < size; k++) {
+              const magnitude = Math.abs(tile[at + k]);
+              if (magnitude > largest[k]) largest[k] = magnitude;
+            }
+          }
+          const inverse = Float32Array.from(largest, (l) => TOP / l);
+          for (let c = bounds[g], at = c * size; c < bounds[g + 1]; c++, at += size) {
+            for (let k = 0, to = c * rows + first + from; k < size; k++, to++) {
+              codes[to] = Math.round(tile[at + k] * inverse[k]) + shift;
+            }
+          }
+          for (let k = 0; k < size; k++) largest[k] /= TOP;
+        }
       }
     }
     await write(codes);
