@@ -11,8 +11,9 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** What is read of `run.json`. */
 interface Run {
-  model?: { name?: string } | string;
-  variant?: string;
+  model?: { name?: string };
+  /** Null where an endpoint answered. */
+  variant?: string | null;
   endpoint?: unknown;
   started_at?: string[];
 }
@@ -49,8 +50,7 @@ export async function exportRun(dir: string, format: ExportFormat): Promise<stri
 
 function exportedLevel({ records, metrics, load, segments }: LevelFiles, run: Run) {
   const slo = metrics?.summary.slo;
-  const model = (typeof run.model === "string" ? run.model : run.model?.name) ?? "unknown";
-  const name = basename(model).replace(/\.gguf$/i, ""); // as `deno task serve` names it
+  const model = run.model?.name ?? "unknown";
   const seconds = metrics?.summary.duration_sec;
   const startedAt = segments[0]?.startedAt ?? run.started_at?.[0] ?? 0;
   return {
@@ -60,7 +60,10 @@ function exportedLevel({ records, metrics, load, segments }: LevelFiles, run: Ru
       : 1000 * seconds,
     slo: slo ? { ttftMs: slo.ttft_ms, tpotMs: slo.tpot_ms, e2eMs: slo.e2e_ms } : null,
     load,
-    modelId: run.variant ? `${name}/${run.variant}` : name,
+    // As clients of the endpoint name it; of the engine, as `deno task serve` does.
+    modelId: run.endpoint || !run.variant
+      ? model
+      : `${basename(model).replace(/\.gguf$/i, "")}/${run.variant}`,
     backend: run.endpoint ? "openai-chat" : "slolab",
     startedAt: new Date(startedAt),
   };

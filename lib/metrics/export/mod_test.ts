@@ -21,7 +21,7 @@ Deno.test("exportRun() writes each level, in the order of its name, under the ru
       const metrics = new MetricsCalculator(records, undefined, { durationMs: 2000 });
       await metrics.saveMetrics(join(dir, `metrics_${name}.json`));
     }
-    await writeJson(join(dir, "run.json"), { model: { name: "smollm2" }, variant: "med" });
+    await writeJson(join(dir, "run.json"), { model: { name: "/models/smollm2.gguf" }, variant: "med" });
     assert.deepEqual(
       await exportRun(dir, "vllm"),
       ["vllm_concurrency_8.json", "vllm_concurrency_16.json"].map((name) => join(dir, name)),
@@ -40,6 +40,14 @@ Deno.test("exportRun() writes each level, in the order of its name, under the ru
         request_goodput: 1,
       },
     );
+    await writeJson(join(dir, "run.json"), {
+      model: { name: "org/m" },
+      variant: null,
+      endpoint: { url: "u" },
+    });
+    const [path] = await exportRun(dir, "vllm");
+    const endpoint = await readJson<Record<string, unknown>>(path);
+    assert.deepEqual([endpoint.backend, endpoint.model_id], ["openai-chat", "org/m"]);
     const paths = await exportRun(dir, "aiperf");
     assert.equal(paths[0], join(dir, "aiperf_concurrency_8", "profile_export.jsonl"));
     const lines = await readJsonl<{ metadata: { conversation_id: string } }>(paths[0]);

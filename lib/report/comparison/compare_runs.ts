@@ -129,9 +129,8 @@ async function readRun(dir: string): Promise<Run> {
 
 function nameOf({ dir, info }: Run): string {
   const model = info.model?.name;
-  return [model && isAbsolute(model) ? basename(model) : model, info.variant, info.device].filter((part) =>
-    part !== undefined
-  ).join(", ") || dir;
+  const parts = [model && isAbsolute(model) ? basename(model) : model, info.variant, info.device];
+  return parts.filter((part) => part).join(", ") || dir; // a run against an endpoint may have no variant
 }
 
 function compareLevel(a: LevelFiles, b: LevelFiles, thresholds: Thresholds, notes: string[]): ComparedLevel {

@@ -96,6 +96,7 @@ Deno.test("compareRuns() lists the settings that differ, once each", () =>
     await writeJson(join(b, "run.json"), {
       ...run,
       variant: "cheap",
+      device: null,
       status: "running",
       started_at: ["2026-02-01T00:00:00.000Z"],
       fingerprint: { variant: "cheap", seed: 7 },
@@ -103,12 +104,13 @@ Deno.test("compareRuns() lists the settings that differ, once each", () =>
     const c = await compare(a, b);
     assert.deepEqual(c.settings, [
       { setting: "variant", a: "med", b: "cheap" },
+      { setting: "device", a: "cpu", b: "none" },
       { setting: "seed", a: "none", b: "7" },
     ]);
     assert.match(comparisonText(c), /Settings that differ:\n {2}variant: med -> cheap\n/);
     assert.match(
       await comparisonPage(c),
-      /<title>smollm2-135m-instruct, cheap, cpu against .* med, cpu<\/title>/,
+      /<title>smollm2-135m-instruct, cheap against .* med, cpu<\/title>/,
     );
   }));
 
