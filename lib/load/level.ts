@@ -408,4 +408,5 @@ export function seededOrder(examples: number, requests: number, seed: number): U
 }
 
 const statePathOf = (requestsPath: string) => requestsPath.replace(/(\.jsonl)?$/, ".level.json");
-const sequenceOf = (requestId: string) => Number(requestId.slice(requestId.lastIndexOf("-") + 1));
+/** A request's place in its level, from 0. */
+export const sequenceOf = (requestId: string) => Number(requestId.slice(requestId.lastIndexOf("-") + 1));

@@ -10,8 +10,10 @@ export {
   type LoadItem,
   type LoadSettings,
   type Segment,
+  sequenceOf,
 } from "./level.ts";
 export * from "./open_loop.ts";
+export * from "./prompts.ts";
 export { readRequestRecords } from "./request_log.ts";
 export { errorOf } from "./request_record.ts";
 export * from "./trace.ts";

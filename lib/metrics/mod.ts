@@ -11,5 +11,6 @@ export {
 export * from "./document.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportRun } from "./export/mod.ts";
 export { type LevelFiles, readLevels } from "./level_files.ts";
+export * from "./probe_judge.ts";
 export * from "./slo.ts";
 export { figure, heading, intervalText, metricsText, percent, sloText } from "./text.ts";

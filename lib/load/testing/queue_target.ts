@@ -49,8 +49,12 @@ export class QueueTarget {
       if (next.signal.aborted) continue;
       this.mostBusy = Math.max(this.mostBusy, ++this.#busy);
       const admittedAt = clock.now(), ms = serviceMs(next.item);
-      clock.setTimer(() => {
+      const leave = () => {
         this.#busy--;
+        this.#serve();
+      };
+      const cancel = clock.setTimer(() => {
+        next.signal.removeEventListener("abort", abort);
         const doneAt = clock.now();
         next.resolve({
           text: "an answer",
@@ -66,8 +70,13 @@ export class QueueTarget {
           lastTokenAt: doneAt,
           doneAt,
         });
-        this.#serve();
+        leave();
       }, ms);
+      const abort = () => {
+        cancel();
+        leave();
+      };
+      next.signal.addEventListener("abort", abort, { once: true });
     }
   }
 }
