@@ -2,13 +2,35 @@
 import { join } from "node:path";
 import { BadInput } from "slolab/std/errors.ts";
 import { runCommand } from "slolab/std/cli.ts";
-import { exists } from "slolab/std/files.ts";
-import { writeCharts, writeHtmlReport, writeStudyCharts, writeStudyReport } from "slolab/report/mod.ts";
+import { exists, readJson } from "slolab/std/files.ts";
+import {
+  writeCapacityCharts,
+  writeCapacityReport,
+  writeCharts,
+  writeHtmlReport,
+  writeLoadCharts,
+  writeLoadReport,
+  writeStudyCharts,
+  writeStudyReport,
+} from "slolab/report/mod.ts";
+
+/** What writes the report and the charts of a folder, by what it holds. */
+async function writersOf(dir: string) {
+  if (await exists(join(dir, "study.json"))) return { report: writeStudyReport, charts: writeStudyCharts };
+  if (await exists(join(dir, "capacity.json"))) {
+    return { report: writeCapacityReport, charts: writeCapacityCharts };
+  }
+  const summary = join(dir, "summary.json");
+  return await exists(summary) && "level" in await readJson<object>(summary)
+    ? { report: writeLoadReport, charts: writeLoadCharts }
+    : { report: writeHtmlReport, charts: writeCharts };
+}
 
 if (import.meta.main) {
   await runCommand({
     name: "report",
-    summary: "Makes report.html, one self-contained page, from the files of a run or of a study.",
+    summary:
+      "Makes report.html, one self-contained page, from the files of a run, a load, a capacity search or a study.",
     flags: { charts: { type: "boolean", help: "also write each chart as RUN_DIR/charts/NAME.svg" } },
     positionals: ["RUN_DIR"],
     examples: ["results/baseline_med", "results/study", "results/baseline_med --charts"],
@@ -18,13 +40,9 @@ if (import.meta.main) {
           "Cannot make a report as it needs the folder of a run: try deno task report results/baseline_med",
         );
       }
-      if (await exists(join(runDir, "study.json"))) {
-        console.log(await writeStudyReport(runDir));
-        if (charts) { for (const path of await writeStudyCharts(runDir)) console.log(path); }
-        return;
-      }
-      console.log(await writeHtmlReport(runDir));
-      if (charts) { for (const path of await writeCharts(runDir)) console.log(path); }
+      const write = await writersOf(runDir);
+      console.log(await write.report(runDir));
+      if (charts) { for (const path of await write.charts(runDir)) console.log(path); }
     },
   });
 }

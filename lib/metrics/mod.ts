@@ -1,5 +1,6 @@
 /** From request records to numbers. */
 export * from "./calculator.ts";
+export * from "./capacity_document.ts";
 export * from "./compare_levels.ts";
 export {
   compareShares,

@@ -6,9 +6,10 @@ import { FakeClock } from "../load/testing/fake_clock.ts";
 import { QueueTarget } from "../load/testing/queue_target.ts";
 import { examples } from "../load/testing/target.ts";
 import { createRandom } from "../math/mod.ts";
+import type { ProbeRow } from "../metrics/mod.ts";
 import { readJson, readJsonl } from "../std/files.ts";
 import { inTemp } from "../std/test_support.ts";
-import { type CapacityOptions, type ProbeRow, searchCapacity } from "./capacity.ts";
+import { type CapacityOptions, searchCapacity } from "./capacity.ts";
 
 type Options = CapacityOptions<LoadItem>;
 

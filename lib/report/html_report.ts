@@ -166,7 +166,8 @@ function loadSection({ levels }: RunDocuments): string {
   ].join("\n");
 }
 
-function latencyRows(metrics: MetricsDocument): Cell[][] {
+/** The percentiles of a level, a row for each metric. */
+export function latencyRows(metrics: MetricsDocument): Cell[][] {
   const rows = [
     ["TTFT", metrics.ttft],
     ["TPOT", metrics.tpot],
@@ -226,7 +227,8 @@ function accuracySection({ evaluation }: RunDocuments): string {
   ].join("\n");
 }
 
-function settingsSection({ run }: RunDocuments): string {
+/** How to repeat a run, and its `run.json`. */
+export function settingsSection({ run }: Pick<RunDocuments, "run">): string {
   if (Object.keys(run).length === 0) return "";
   const repeat = run.command === undefined
     ? ""
