@@ -31,6 +31,42 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
     await run("compare", join(dir, "run"), join(dir, "run"), "--html", join(dir, "comparison.html"));
     const few = ["--protocol", "lm-eval", "--limit", "1", "--mmlu-questions", "2", "--max-tokens", "2"];
     await run("evaluate", ...model, ...few, "--shots", "0", "--output-dir", join(dir, "evaluated"));
+    const one = [...model, "--num-requests", "2", "--max-tokens", "2", "--data-subset", "2"];
+    await run(
+      "load",
+      ...one,
+      "--pattern",
+      "burst",
+      "--burst-size",
+      "2",
+      "--burst-every",
+      "1",
+      "--output-dir",
+      join(dir, "load"),
+      "--charts",
+    );
+    await run("report", join(dir, "load"));
+    const probe = [
+      "--max-probes",
+      "1",
+      "--max-probe-requests",
+      "2",
+      "--max-tokens",
+      "2",
+      "--data-subset",
+      "2",
+    ];
+    await run(
+      "capacity",
+      ...model,
+      ...probe,
+      "--start-rate",
+      "50",
+      "--output-dir",
+      join(dir, "capacity"),
+      "--charts",
+    );
+    await run("report", join(dir, "capacity"));
     await run("models");
   } finally {
     await Deno.remove(dir, { recursive: true });
