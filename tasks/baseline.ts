@@ -1,12 +1,20 @@
 /** The whole baseline: data, server, load tests, accuracy, report. */
-import { VARIANTS } from "slolab/compress/variant.ts";
 import { EXPORT_FORMATS, type ExportFormat, exportRun } from "slolab/metrics/mod.ts";
-import { type BaselineSettings, runBaseline } from "slolab/pipeline/baseline.ts";
+import { type VariantName, VARIANTS } from "slolab/compress/variant.ts";
+import { runBaseline } from "slolab/pipeline/baseline.ts";
 import { writeCharts } from "slolab/report/mod.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { onInterrupt } from "slolab/std/interrupt.ts";
 import { setQuiet } from "slolab/std/progress.ts";
-import { type Preset, SETTINGS_FLAGS, settingsOf } from "./settings.ts";
+import {
+  commandOf,
+  ENDPOINT_FLAGS,
+  endpointOf,
+  ONE_ENDPOINT_FLAGS,
+  type Preset,
+  SETTINGS_FLAGS,
+  settingsOf,
+} from "./settings.ts";
 
 const PRESETS: Record<string, Omit<Preset, "preset" | "mmluMethod">> = {
   quick: { concurrencies: [1, 8], numRequests: 32, loadMaxTokens: 128, mmluLimit: 20, gsm8kLimit: 10 },
@@ -29,7 +37,13 @@ const flags = {
   },
   variant: { type: "string", choices: VARIANTS, default: "med", help: "16, 8 or 4 bit" },
   ...SETTINGS_FLAGS,
-  "output-dir": { type: "string", help: "where the results go (default results/baseline_<variant>)" },
+  ...ONE_ENDPOINT_FLAGS,
+  ...ENDPOINT_FLAGS,
+  "output-dir": {
+    type: "string",
+    help:
+      "where the results go (default results/baseline_<variant>, of --endpoint results/baseline_endpoint)",
+  },
   export: {
     type: "strings",
     choices: EXPORT_FORMATS,
@@ -48,6 +62,8 @@ await runCommand({
     "--variant cheap --concurrencies 1 4 16 --num-requests 200",
     "--preset full --model Qwen/Qwen2.5-0.5B-Instruct --output-dir results/qwen",
     "--preset full --model Qwen/Qwen2.5-0.5B-Instruct --output-dir results/qwen --resume",
+    "--endpoint http://127.0.0.1:8000/v1 --concurrencies 1 16 64 --num-requests 500",
+    "--endpoints deploy/endpoints.json --variant cheap --mmlu-method loglikelihood",
   ],
   run: async (o) => {
     setQuiet(o.json);
@@ -57,11 +73,14 @@ await runCommand({
       mmluMethod: "generate" as const,
     };
     using interrupt = onInterrupt("Stopped: --resume goes on with the rest");
-    const outputDir = o.outputDir ?? `results/baseline_${o.variant}`;
+    const endpoint = await endpointOf(o, o.variant);
+    const variant = o.endpoint === undefined ? o.variant as VariantName : null;
+    const outputDir = o.outputDir ?? `results/baseline_${variant ?? "endpoint"}`;
     const { summary } = await runBaseline(
       {
         ...settingsOf(o, preset),
-        variant: o.variant as BaselineSettings["variant"],
+        variant,
+        ...(endpoint && { endpoint, model: endpoint.model ?? endpoint.baseUrl }),
         ...(o.export && { itls: true }),
       },
       {
@@ -70,7 +89,8 @@ await runCommand({
         preprocess: o.preprocess,
         rawDir: o.rawDir,
         dataDir: o.dataDir,
-        command: ["deno task baseline", ...Deno.args.filter((a) => a !== "--resume")].join(" "),
+        command: commandOf("baseline", Deno.args),
+        apiKey: o.apiKey,
         print: o.json ? () => {} : console.log,
         signal: interrupt.signal,
       },

@@ -1,5 +1,7 @@
 /** Flags that baseline and study share, and what they set. */
 import { DEFAULT_MODEL } from "slolab/checkpoint/catalogue.ts";
+import { type VariantName, VARIANTS } from "slolab/compress/variant.ts";
+import { type EndpointConfig, readBaseUrl, readEndpoints } from "slolab/endpoint/mod.ts";
 import type { MemoryRequest } from "slolab/engine/memory_plan.ts";
 import { DEVICES } from "slolab/engine/ort.ts";
 import { LM_EVAL_MAX_TOKENS } from "slolab/eval/mod.ts";
@@ -83,6 +85,80 @@ export const QUESTION_FLAGS = {
   "raw-dir": { type: "string", help: "a folder with mmlu/ and gsm8k/, read instead of the hub" },
   "data-dir": { type: "string", help: "the processed data (default data/processed)" },
 } satisfies Flags;
+
+/** A server in the engine's place. */
+export const ENDPOINT_FLAGS = {
+  endpoints: {
+    type: "string",
+    help: "a JSON file of endpoints, one for each variant (docs/SCALE.md), driven in the engine's place",
+  },
+  "endpoint-api": {
+    type: "string",
+    choices: ["chat", "completions"],
+    help: "where messages go (default: what the file says, else chat)",
+  },
+  "retry-429": { type: "integer", min: 0, help: "how often a refused request is sent again (default 0)" },
+} satisfies Flags;
+
+/** One endpoint. */
+export const ONE_ENDPOINT_FLAGS = {
+  endpoint: {
+    type: "string",
+    help: "http://host:port/v1 of a server that speaks OpenAI's protocol, driven instead",
+  },
+  "endpoint-model": { type: "string", help: "the endpoint's model (default: the one that it serves)" },
+  "api-key": { type: "string", help: "the endpoint's key (default $SLOLAB_API_KEY, else $OPENAI_API_KEY)" },
+} satisfies Flags;
+
+/**
+ * The endpoints that the flags name, by variant; undefined where there is no file.
+ * @throws {BadInput} where the file is no such thing.
+ */
+export async function endpointsOf(
+  o: Values<typeof ENDPOINT_FLAGS>,
+): Promise<Map<VariantName, EndpointConfig> | undefined> {
+  if (o.endpoints === undefined) return undefined;
+  const endpoints = await readEndpoints(o.endpoints, VARIANTS);
+  return new Map([...endpoints].map(([name, config]) => [name, { ...config, ...howToAsk(o) }]));
+}
+
+/**
+ * The endpoint that the flags name, if they do: the variant's, or the one on the command line.
+ * @throws {BadInput} where the file has none for the variant, or both are named.
+ */
+export async function endpointOf(
+  o: Values<typeof ENDPOINT_FLAGS & typeof ONE_ENDPOINT_FLAGS>,
+  variant: string,
+): Promise<EndpointConfig | undefined> {
+  const endpoints = await endpointsOf(o);
+  if (o.endpoint === undefined) {
+    const config = endpoints?.get(variant as VariantName);
+    if (endpoints && !config) {
+      throw new BadInput(
+        `Cannot drive ${variant} as ${o.endpoints} must name its endpoint: it names those of ` +
+          [...endpoints.keys()].join(", "),
+      );
+    }
+    return config;
+  }
+  if (endpoints) {
+    throw new BadInput("Cannot use --endpoint as --endpoints is there too: leave one of them out");
+  }
+  return { baseUrl: readBaseUrl(o.endpoint).href, model: o.endpointModel, ...howToAsk(o) };
+}
+
+const howToAsk = ({ endpointApi, retry429 }: Values<typeof ENDPOINT_FLAGS>) => ({
+  ...(endpointApi && { api: endpointApi as EndpointConfig["api"] }),
+  ...(retry429 !== undefined && { retry429 }),
+});
+
+/** A command line as it may be kept: without the key. */
+export function commandOf(task: string, args: readonly string[]): string {
+  const kept = args.map((arg, i) =>
+    /^--api[-_]key$/.test(args[i - 1] ?? "") ? "***" : arg.replace(/^(--api[-_]key)=.*/s, "$1=***")
+  );
+  return [`deno task ${task}`, ...kept.filter((arg) => arg !== "--resume")].join(" ");
+}
 
 export const SETTINGS_FLAGS = {
   ...MODEL_FLAGS,

@@ -158,10 +158,13 @@ export class EndpointTarget implements InferenceTarget, AsyncDisposable {
     return scoreByEcho({ model, name, post }, this.#path, prompt, continuations);
   }
 
-  /** Why the server cannot score, or null where it can. @throws {EndpointError} where it cannot be asked. */
-  async whyNotScore(): Promise<string | null> {
+  /**
+   * Why the server cannot score behind such a prompt, or null where it can.
+   * @throws {EndpointError} where it cannot be asked.
+   */
+  async whyNotScore(prompt: PromptInput = { text: "The answer is" }): Promise<string | null> {
     try {
-      await this.score({ text: "1, 2, 3," }, [" 4"]);
+      await this.score(prompt, [" A", " B"]);
       return null;
     } catch (thrown) {
       if (thrown instanceof EndpointError && /^(unsupported|http_4(00|04|05|22))$/.test(thrown.kind)) {

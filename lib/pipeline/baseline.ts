@@ -7,33 +7,29 @@
 import { join } from "node:path";
 import type { VariantName } from "../compress/variant.ts";
 import type { Device } from "../engine/ort.ts";
-import type { Engine, Overlong } from "../engine/engine.ts";
+import type { Overlong } from "../engine/engine.ts";
 import type { FormChoice } from "../engine/forms.ts";
-import { SingleVariantServer } from "../engine/single_variant_server.ts";
+import type { EndpointConfig } from "../endpoint/mod.ts";
 import { accuracyReport, type EvaluationResults, HeldOutEvaluator } from "../eval/mod.ts";
 import { ClosedLoopLoadGenerator } from "../load/mod.ts";
 import { heading, type LoadTestSummary, MetricsCalculator, summarizeLevel } from "../metrics/mod.ts";
 import { buildPrompt, promptHash, TEMPLATE_VERSIONS, toMessages } from "../prompts/mod.ts";
 import { finalReport, writeHtmlReport } from "../report/mod.ts";
-import { formatBytes } from "../std/bytes.ts";
 import { sha256, writeJson } from "../std/files.ts";
-import { type Example, type Generation, type Slo, toRecord } from "../types/mod.ts";
-import { describeModel } from "./machine.ts";
-import {
-  dataHash,
-  evaluatorOptions,
-  lmEvalAsked,
-  loadData,
-  ownQuestions,
-  type ProtocolSettings,
-} from "./questions.ts";
+import { type Example, type Generation, type InferenceTarget, type Slo, toRecord } from "../types/mod.ts";
+import { dataHash, lmEvalAsked, loadData, ownQuestions, type ProtocolSettings } from "./questions.ts";
 import { checkRunFolder, openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
+import { openServed, titleOf } from "./served.ts";
 
 /** What a run is asked to do: all of it is in `run.json`, and must be equal for a run to be resumed. */
 export interface BaselineSettings extends ProtocolSettings {
   preset: string;
+  /** Of an endpoint: its address where it is to choose its model. */
   model: string;
-  variant: VariantName;
+  /** Null for an endpoint that stands for none. */
+  variant: VariantName | null;
+  /** A server that is driven in the engine's place. */
+  endpoint?: EndpointConfig;
   form?: FormChoice;
   device: Device;
   slots?: number;
@@ -70,6 +66,8 @@ export interface BaselineOptions {
   dataDir?: string;
   /** How to repeat the run, for the report. */
   command: string;
+  /** The endpoint's (default: the environment's). */
+  apiKey?: string;
   /** Prints for a person. */
   print: (text: string) => void;
   signal?: AbortSignal;
@@ -89,13 +87,6 @@ export interface BaselineResult {
   report: string;
 }
 
-const BITS: Record<VariantName, string> = {
-  base: "16-BIT WEIGHTS",
-  med: "8-BIT QUANTIZATION",
-  cheap: "4-BIT QUANTIZATION",
-  fp32: "32-BIT WEIGHTS",
-};
-
 /**
  * Runs the baseline.
  * @throws {BadInput} for settings, data or a model that cannot be used, and for a folder that cannot be resumed.
@@ -106,11 +97,7 @@ export async function runBaseline(
 ): Promise<BaselineResult> {
   const { outputDir, print, signal } = options;
   await checkRunFolder(outputDir, options.resume);
-  print(heading(
-    `END-TO-END BASELINE EVALUATION: ${settings.variant.toUpperCase()}-ONLY SERVER (${
-      BITS[settings.variant]
-    })`,
-  ));
+  print(heading(`END-TO-END BASELINE EVALUATION: ${titleOf(settings)}`));
 
   print("\n[STEP 1] LOADING DATA");
   const data = await loadData(options);
@@ -126,35 +113,12 @@ export async function runBaseline(
   }
 
   print("\n[STEP 2] INITIALIZING SERVER");
-  await using server = new SingleVariantServer({ ...settings, prefixCache: false });
-  const { engine, manifest, memory } = await server.start();
-  const { source } = manifest;
-  print(
-    `  Model: ${manifest.model} (${source.kind}: ${source.location}, SHA-256 ${source.sha256.slice(0, 16)})`,
-  );
-  print(
-    `  Variant: ${manifest.variant}, ${
-      manifest.bitsPerWeight.toFixed(2)
-    } bits a weight, form ${manifest.form}`,
-  );
-  const { slots, context } = engine.stats;
-  const prefixCache = { load: settings.prefixCache ?? "off", evaluation: settings.prefixCache ?? "on" };
-  print(`  Model loaded successfully (${settings.device}, ${slots} slots of ${context} tokens)`);
-  print(
-    `  Memory: weights ${formatBytes(memory.weightBytes)}, KV ${
-      formatBytes(slots * memory.slotBytes)
-    } when full`,
-  );
-  const batchDependence = manifest.export?.batchDependence ?? null;
-  if (batchDependence !== null) print(`  The model runs at batch 1: ${batchDependence}`);
-  if (!engine.tokenizer?.hasChatTemplate) {
-    print("  The model has no chat template: it is prompted with plain text");
-  }
+  await using served = await openServed(settings, questions, options);
+  const { target } = served;
 
   const fingerprint = {
     ...toRecord(settings),
-    model_sha256: source.sha256,
-    builder_version: manifest.builderVersion,
+    ...served.identity,
     data_sha256: dataHash(data),
     ...(settings.protocol === "lm-eval" && { questions_sha256: questions.dataSha256 }),
     template_versions: TEMPLATE_VERSIONS,
@@ -166,7 +130,7 @@ export async function runBaseline(
     command: options.command,
     started_at: [...earlier?.started_at ?? [], new Date().toISOString()],
     data_source: dataSource,
-    ...describeModel({ manifest, engine, memory }, settings, prefixCache),
+    ...served.description,
     data: {
       dir: data.dir,
       sources: data.manifest.sources,
@@ -180,17 +144,17 @@ export async function runBaseline(
   await saveRun(outputDir, run);
 
   print("\n[STEP 3] RUNNING LOAD TESTS");
-  engine.prefixCache = prefixCache.load === "on";
+  served.prepare("load");
   const levels: LoadTestSummary[] = [];
   for (const concurrency of settings.concurrencies) {
     print(`  >>> Testing with concurrency=${concurrency}`);
-    levels.push(await runLevel(engine, val, concurrency, settings, { ...options, dataSource }));
+    levels.push(await runLevel(target, val, concurrency, settings, { ...options, dataSource }));
   }
 
   print("\n[STEP 4] EVALUATING ACCURACY");
-  engine.prefixCache = prefixCache.evaluation === "on";
-  const evaluator = new HeldOutEvaluator(engine, questions.asked, {
-    ...evaluatorOptions(questions, engine),
+  served.prepare("evaluation");
+  const evaluator = new HeldOutEvaluator(target, questions.asked, {
+    ...served.evaluatorOptions,
     mmluMaxTokens: settings.mmluMaxTokens,
     gsm8kMaxTokens: settings.gsm8kMaxTokens,
     mmluLimit: settings.mmluLimit ?? undefined,
@@ -199,7 +163,7 @@ export async function runBaseline(
     predictionsPath: join(outputDir, "predictions.jsonl"),
     resume: options.resume,
     fingerprint: {
-      model: fingerprint.model_sha256,
+      ...served.identity,
       data: questions.dataSha256,
       variant: settings.variant,
     },
@@ -229,14 +193,14 @@ export async function runBaseline(
 
 /** One level of closed-loop load; leaves its records and its metrics in the run's folder. */
 async function runLevel(
-  engine: Engine,
+  target: InferenceTarget,
   data: Example[],
   concurrency: number,
   settings: BaselineSettings,
   { outputDir, resume, signal, print, dataSource }: BaselineOptions & { dataSource: string },
 ): Promise<LoadTestSummary> {
   const load = new ClosedLoopLoadGenerator({
-    infer: (example, context) => answer(engine, example, settings, context),
+    infer: (example, context) => answer(target, example, settings, context),
     data,
     maxConcurrency: concurrency,
     numRequests: settings.numRequests,
@@ -255,13 +219,13 @@ async function runLevel(
 }
 
 function answer(
-  engine: Engine,
+  target: InferenceTarget,
   example: Example,
   settings: BaselineSettings,
   context: { signal: AbortSignal; requestId: string },
 ): Promise<Generation> {
   const evaluated = example.dataset === "mmlu" ? settings.mmluMaxTokens : settings.gsm8kMaxTokens;
-  return engine.generate(
+  return target.generate(
     { messages: messagesOf(example) },
     { maxTokens: settings.loadMaxTokens ?? evaluated, ...context },
   );

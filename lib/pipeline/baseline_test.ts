@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeTinyChatModel } from "../checkpoint/testing/tiny_chat_model.ts";
+import type { VariantName } from "../compress/variant.ts";
+import type { EndpointConfig } from "../endpoint/mod.ts";
+import { SingleVariantServer } from "../engine/single_variant_server.ts";
+import { createApp } from "../serve/app.ts";
 import { DataPreprocessor } from "../data/mod.ts";
 import { SampleSource } from "../data/raw_source.ts";
 import { readPredictions } from "../eval/mod.ts";
@@ -215,11 +219,93 @@ Deno.test("runStudy() compares variants question by question and skips those tha
     };
     const study = await runStudy(["base", "cheap"], { ...rest, concurrencies: [2] }, options);
     assert.deepEqual(study.rows.map((r) => r.variant), ["base", "cheap"]);
-    assert.ok(study.rows[0].bits_per_weight > study.rows[1].bits_per_weight);
+    assert.ok(study.rows[0].bits_per_weight! > study.rows[1].bits_per_weight!);
     assert.equal(study.comparisons[0].mmlu!.count, 4);
     const before = await Deno.readTextFile(join(dir, "study", "base", "run.json"));
     const again = await runStudy(["base", "cheap"], { ...rest, concurrencies: [2] }, options);
     assert.deepEqual(again, study);
     assert.equal(await Deno.readTextFile(join(dir, "study", "base", "run.json")), before);
     assert.match(await Deno.readTextFile(join(dir, "study", "study.md")), /cheap/);
+  }));
+
+/** The lab's model behind a server. */
+async function withServed(
+  settings: BaselineSettings,
+  variants: VariantName[],
+  run: (endpoints: Map<VariantName, EndpointConfig>) => Promise<void>,
+): Promise<void> {
+  const servers = await Promise.all(
+    variants.map((variant) => SingleVariantServer.create({ ...settings, variant, prefixCache: false })),
+  );
+  const models = await Promise.all(servers.map(async (server, i) => ({
+    id: `tiny/${variants[i]}`,
+    engine: (await server.start()).engine,
+  })));
+  const { fetch: handle } = createApp({ models, maxQueue: 32 });
+  const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => handle(request));
+  const baseUrl = `http://127.0.0.1:${http.addr.port}/v1`;
+  try {
+    await run(new Map(variants.map((variant) => [variant, { baseUrl, model: `tiny/${variant}` }])));
+  } finally {
+    await http.shutdown();
+    for (const server of servers) await server.close();
+  }
+}
+
+Deno.test("runBaseline() drives an endpoint as it drives the engine behind it, and says what it drove", () =>
+  inLab(async ({ dir, settings, baseline }) => {
+    await baseline();
+    await Deno.rename(join(dir, "out"), join(dir, "engine"));
+    await withServed(settings, ["med"], async (endpoints) => {
+      const { model: _, ...endpoint } = endpoints.get("med")!;
+      const text = await baseline({ endpoint, model: endpoint.baseUrl, variant: null });
+      assert.match(text, /EVALUATION: ENDPOINT http:/);
+      await baseline({ endpoint, model: endpoint.baseUrl, variant: null }, { resume: true });
+    });
+    const of = async (folder: string) => {
+      const records = await readRequestRecords(join(dir, folder, "requests_concurrency_1.jsonl"));
+      const predictions = await readPredictions(join(dir, folder, "predictions.jsonl"));
+      const byId = predictions.sort((a, b) => a.id < b.id ? -1 : 1);
+      return {
+        answers: records.map((
+          r,
+        ) => [r.exampleId, r.text, r.inputTokens, r.outputTokens, r.contentTokens, r.error]),
+        predictions: byId.map(({ id, predicted, text, error }) => ({ id, predicted, text, error })),
+        scores: byId.flatMap((p) => p.scores ?? []),
+      };
+    };
+    const [engine, endpoint] = [await of("engine"), await of("out")];
+    assert.deepEqual(endpoint.answers, engine.answers);
+    assert.deepEqual(endpoint.predictions, engine.predictions);
+    assert.equal(endpoint.scores.length, 16);
+    endpoint.scores.forEach((score, i) => assert.ok(Math.abs(score - engine.scores[i]) < 1e-4));
+
+    const run = await readJson<Record<string, unknown>>(join(dir, "out", "run.json"));
+    assert.deepEqual([run.status, run.variant, run.model], ["complete", null, { name: "tiny/med" }]);
+    const { base_url: baseUrl, ...described } = run.endpoint as Record<string, unknown>;
+    assert.match(String(baseUrl), /^http:.*\/v1$/);
+    assert.deepEqual(described, { model: "tiny/med", api: "chat", max_model_len: 2048 });
+    assert.ok(!("machine" in run) && "client_machine" in run);
+    assert.match(await Deno.readTextFile(join(dir, "out", "report.html")), /tiny\/med, http:/);
+  }));
+
+Deno.test("runStudy() takes endpoints for variants", () =>
+  inLab(async ({ dir, settings }) => {
+    const { variant: _, ...rest } = settings;
+    await withServed(settings, ["base", "cheap"], async (endpoints) => {
+      const study = await runStudy(["base", "cheap"], { ...rest, concurrencies: [2] }, {
+        outputDir: join(dir, "study"),
+        preprocess: false,
+        dataDir: join(dir, "data"),
+        command: "deno task study",
+        print: () => {},
+        endpoints,
+      });
+      assert.deepEqual(study.rows.map((r) => [r.variant, r.bytes]), [["base", null], ["cheap", null]]);
+      assert.equal(study.source_bits_per_weight, null);
+      assert.equal(study.comparisons[0].mmlu!.count, 4);
+      const run = await readJson<{ endpoint: unknown }>(join(dir, "study", "cheap", "run.json"));
+      assert.equal((run.endpoint as { model: string }).model, "tiny/cheap");
+      assert.match(await Deno.readTextFile(join(dir, "study", "study.md")), /endpoints/);
+    });
   }));

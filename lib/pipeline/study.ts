@@ -2,11 +2,12 @@
  * The study: the variants of one model side by side in accuracy, speed and bytes.
  *
  * Each variant is one baseline in a folder of its own, `<output>/<variant>`, under settings that differ in the
- * variant alone; one is in memory at a time. A broken study goes on where it stopped.
+ * variant alone; one is in memory at a time, or behind an endpoint of its own. A broken study goes on where it stopped.
  */
 import { join } from "node:path";
 import { comparePredictions, type EvaluationResults, readPredictions } from "../eval/mod.ts";
 import type { VariantName } from "../compress/variant.ts";
+import type { EndpointConfig } from "../endpoint/mod.ts";
 import { type MetricsDocument } from "../metrics/mod.ts";
 import { writeStudyReport } from "../report/study_report.ts";
 import { type AccuracyCell, type StudyDocument, type StudyRow, studyTable } from "../report/study.ts";
@@ -23,19 +24,25 @@ import type { RunDocument } from "./run_folder.ts";
 export async function runStudy(
   variants: readonly VariantName[],
   settings: Omit<BaselineSettings, "variant">,
-  options: Omit<BaselineOptions, "resume">,
+  options: Omit<BaselineOptions, "resume"> & { endpoints?: ReadonlyMap<VariantName, EndpointConfig> },
 ): Promise<StudyDocument> {
   for (const variant of variants) {
+    const endpoint = options.endpoints?.get(variant);
+    const own = {
+      ...settings,
+      variant,
+      ...(endpoint && { endpoint, model: endpoint.model ?? endpoint.baseUrl }),
+    };
     const outputDir = join(options.outputDir, variant);
     const runPath = join(outputDir, "run.json");
     const begun = await exists(runPath) ? await readJson<RunDocument>(runPath) : null;
     if (begun?.status === "complete") {
-      const asked = toRecord({ ...settings, variant });
+      const asked = toRecord(own);
       requireSameSettings(outputDir, pick(begun.fingerprint, Object.keys(asked)), asked);
       options.print(`${variant}: complete in ${outputDir}`);
       continue;
     }
-    await runBaseline({ ...settings, variant }, { ...options, outputDir, resume: begun !== null });
+    await runBaseline(own, { ...options, outputDir, resume: begun !== null });
   }
   const study = await summariseStudy(variants, options.outputDir, options.command);
   await writeJson(join(options.outputDir, "study.json"), toRecord(study));
@@ -54,7 +61,11 @@ export async function summariseStudy(
   command: string,
 ): Promise<StudyDocument> {
   const runs = await Promise.all(variants.map((v) => readJson<RunDocument>(join(dir, v, "run.json"))));
-  const alike = (run: RunDocument) => ({ ...run.fingerprint, variant: null });
+  const alike = (run: RunDocument) => ({
+    ...run.fingerprint,
+    variant: null,
+    ...(run.endpoint ? { model: null, endpoint: null, endpoint_model: null } : {}),
+  });
   for (const [i, run] of runs.entries()) {
     requireSameSettings(join(dir, variants[i]), alike(runs[0]), alike(run));
   }
@@ -64,7 +75,8 @@ export async function summariseStudy(
   const rows = await Promise.all(variants.map((variant, i) => summariseVariant(variant, dir, runs[i])));
   return {
     model: (runs[0].model as { name: string }).name,
-    source_bits_per_weight: (runs[0].model as { source: { bitsPerWeight: number } }).source.bitsPerWeight,
+    source_bits_per_weight: (runs[0].model as { source?: { bitsPerWeight: number } }).source?.bitsPerWeight ??
+      null,
     data_source: String(runs[0].data_source),
     command,
     rows,
@@ -103,8 +115,8 @@ async function summariseVariant(variant: VariantName, dir: string, run: RunDocum
   });
   return {
     variant,
-    bytes: run.bytes as number,
-    bits_per_weight: run.bits_per_weight as number,
+    bytes: run.bytes as number | undefined ?? null,
+    bits_per_weight: run.bits_per_weight as number | undefined ?? null,
     mmlu: cell(results.mmlu),
     gsm8k: cell(results.gsm8k),
     levels,

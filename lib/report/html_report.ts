@@ -57,9 +57,8 @@ export function htmlReport(documents: RunDocuments): Promise<string> {
 
 function titleOf(run: RunInfo): string {
   const bits = { base: " (16 bit)", med: " (8 bit)", cheap: " (4 bit)" }[run.variant ?? ""] ?? "";
-  const parts = [run.model?.name, run.variant && run.variant + bits, run.device].filter((p) =>
-    p !== undefined
-  );
+  const parts = [run.model?.name, run.variant && run.variant + bits, run.device, run.endpoint?.base_url]
+    .filter((p) => p);
   return parts.length ? parts.join(", ") : "Baseline";
 }
 

@@ -43,6 +43,7 @@ export interface RunInfo {
   model?: { name?: string };
   variant?: string;
   device?: string;
+  endpoint?: { base_url: string };
   machine?: { cpu?: string; cores?: number; memory_gb?: number; os?: string; arch?: string };
   started_at?: string[];
   status?: string;

@@ -10,8 +10,9 @@ import {
 /** A variant's row. */
 export interface StudyRow {
   variant: VariantName;
-  bytes: number;
-  bits_per_weight: number;
+  /** Null behind an endpoint, as the bits are. */
+  bytes: number | null;
+  bits_per_weight: number | null;
   mmlu: AccuracyCell;
   gsm8k: AccuracyCell;
   levels: {
@@ -31,7 +32,7 @@ export type AccuracyCell = Pick<
 export interface StudyDocument {
   model: string;
   /** Bits a weight of the files that the variants were made from. */
-  source_bits_per_weight: number;
+  source_bits_per_weight: number | null;
   data_source: string;
   command: string;
   rows: StudyRow[];
@@ -39,8 +40,13 @@ export interface StudyDocument {
   comparisons: ({ first: VariantName; second: VariantName } & PredictionComparison)[];
 }
 
-/** Bytes in whole MB. */
-export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+/** Bytes in whole MB; a dash where they are unknown. */
+export const megabytes = (bytes: number | null): string =>
+  bytes === null ? "-" : `${(bytes / 1e6).toFixed(0)} MB`;
+
+/** Whether the files that the variants were made from are themselves quantised. */
+export const isQuantised = ({ source_bits_per_weight: bits }: StudyDocument): boolean =>
+  bits !== null && bits < 16;
 
 /** The study as Markdown tables. */
 export function studyTable(study: StudyDocument): string {
@@ -61,9 +67,12 @@ export function studyTable(study: StudyDocument): string {
       `${c.changed} of ${c.count}`,
     ];
   return [
-    `${study.model}, source ${study.source_bits_per_weight.toFixed(2)} bits a weight` +
+    study.model +
+    (study.source_bits_per_weight === null
+      ? ", endpoints"
+      : `, source ${study.source_bits_per_weight.toFixed(2)} bits a weight`) +
     (study.data_source === "sample" ? ", SAMPLE questions" : ""),
-    ...(study.source_bits_per_weight < 16
+    ...(isQuantised(study)
       ? ["The source is itself quantised: differences from base are the cost of rounding it once more."]
       : []),
     "",
@@ -72,7 +81,7 @@ export function studyTable(study: StudyDocument): string {
       study.rows.map((r) => [
         r.variant,
         megabytes(r.bytes),
-        r.bits_per_weight.toFixed(2),
+        r.bits_per_weight?.toFixed(2) ?? "-",
         accuracy(r.mmlu),
         accuracy(r.gsm8k),
       ]),

@@ -9,7 +9,7 @@ import { studyCharts } from "./charts/study.ts";
 import { escapeHtml, table } from "./html.ts";
 import { card, htmlPage } from "./page.ts";
 import { writeSvgFiles } from "./svg.ts";
-import { megabytes, type StudyDocument, type StudyRow } from "./study.ts";
+import { isQuantised, megabytes, type StudyDocument, type StudyRow } from "./study.ts";
 
 /**
  * Reads `study.json` of a study's folder.
@@ -71,10 +71,15 @@ function summarySection(study: StudyDocument): string {
   });
   const gains = rows.slice(1).map((r) => {
     const speed = ratioOfSpeed(first, r);
-    return `${r.variant}: ${(r.bytes / first.bytes).toFixed(2)} of the bytes` +
-      (speed === null
-        ? ""
-        : `, ${speed.ratio.toFixed(2)} times the tokens/s at concurrency ${speed.concurrency}`);
+    const parts = [
+      ...r.bytes === null || first.bytes === null
+        ? []
+        : [`${(r.bytes / first.bytes).toFixed(2)} of the bytes`],
+      ...speed === null
+        ? []
+        : [`${speed.ratio.toFixed(2)} times the tokens/s at concurrency ${speed.concurrency}`],
+    ];
+    return `${r.variant}: ${parts.join(", ") || "unknown"}`;
   });
   const changed = against.flatMap((c) =>
     c.overall === null ? [] : [`${c.second}: ${c.overall.changed} of ${c.overall.count}`]
@@ -93,9 +98,9 @@ function summarySection(study: StudyDocument): string {
     card("How many answers changed?", sentence(changed, "Unknown.")),
     "</dl>",
     '<p class="small">Differences are paired, question by question; ranges are 95% intervals.' +
-    (study.source_bits_per_weight < 16
+    (isQuantised(study)
       ? ` The source is itself quantised, to ${
-        study.source_bits_per_weight.toFixed(2)
+        study.source_bits_per_weight!.toFixed(2)
       } bits a weight: differences ` +
         "are the cost of rounding it once more."
       : "") +
@@ -124,7 +129,7 @@ function variantsSection({ rows }: StudyDocument): string {
       rows.map((r) => [
         r.variant,
         megabytes(r.bytes),
-        r.bits_per_weight.toFixed(2),
+        r.bits_per_weight?.toFixed(2) ?? "-",
         accuracy(r.mmlu),
         accuracy(r.gsm8k),
       ]),

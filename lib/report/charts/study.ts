@@ -32,7 +32,7 @@ export function studyAccuracyChart({ rows }: StudyDocument): Chart {
     name,
     values: rows.filter((r) => r[key].total_count > 0).map((r) => ({
       variant: r.variant,
-      label: `${r.variant}, ${megabytes(r.bytes)}`,
+      label: r.bytes === null ? r.variant : `${r.variant}, ${megabytes(r.bytes)}`,
       accuracy: r[key].accuracy,
       lower: r[key].wilson_95?.[0] ?? null,
       upper: r[key].wilson_95?.[1] ?? null,
