@@ -1,8 +1,10 @@
 /**
  * How many KV slots of how many tokens there is memory for, decided before a model is loaded.
  *
- * All layers keep all positions, those with a sliding window too: GroupQueryAttention on the CPU finds a key by its
- * absolute position in the buffer.
+ * All layers keep all positions, those with a sliding window too. GroupQueryAttention's `sliding_window_cache` would
+ * keep the window alone, but it moves the buffer's content as tokens are appended: the row that a decode writes into
+ * an idle slot, a chunk that is run again and a prefix that is taken up would each lose tokens of the window.
+ * @see https://github.com/microsoft/onnxruntime/pull/31142
  */
 import type { VariantManifest } from "../compress/variant.ts";
 import { formatBytes } from "../std/bytes.ts";

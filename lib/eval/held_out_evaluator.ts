@@ -170,10 +170,9 @@ export class HeldOutEvaluator {
 
   /** Asks what `byId` lacks or holds an error for, `concurrency` at a time. */
   async #ask(byId: Map<string, Prediction>, log?: PredictionLog): Promise<void> {
+    const left = this.#questions.filter((q) => byId.get(q.example.id)?.error !== null);
     // Those that show the same solved examples follow one another: a target may read these once.
-    const shown = (q: Question) => q.shotIds.join("\n");
-    const pending = this.#questions.filter((q) => byId.get(q.example.id)?.error !== null)
-      .sort((a, b) => shown(a) < shown(b) ? -1 : shown(a) > shown(b) ? 1 : 0);
+    const pending = [...Map.groupBy(left, (q) => q.shotIds.join("\n")).values()].flat();
     const total = this.#questions.length, before = total - pending.length;
     const { signal, concurrency = 8 } = this.#options;
     const progress = this.#options.onProgress

@@ -114,6 +114,18 @@ Deno.test("evaluate() takes log-likelihoods that are not numbers as an error", a
   assert.deepEqual([mmlu.correct_count, mmlu.error_count], [0, 1]);
 });
 
+Deno.test("evaluate() asks those that show the same shots one after the other, and keeps the order of the questions", async () => {
+  const target = new ScriptedTarget(() => generation("B"));
+  const pool = { mmlu: [mmluExample(8, "law"), mmluExample(7, "anatomy")], gsm8k: [] };
+  const data = ["anatomy", "law", "anatomy", "law"].map((subject, i) => mmluExample(i, subject));
+  const options = { ...quiet, concurrency: 1, fewShot: { pool, shots: 1 } };
+  const evaluator = new HeldOutEvaluator(target, data, options);
+  await evaluator.evaluate();
+  const asked = target.asked.map(({ prompt }) => JSON.stringify(prompt).match(/law|anatomy/)![0]);
+  assert.deepEqual(asked, ["anatomy", "anatomy", "law", "law"]);
+  assert.deepEqual(evaluator.predictions.map((p) => p.id), data.map((e) => e.id));
+});
+
 Deno.test("evaluate() shows shots of the same subject and names them", async () => {
   const target = new ScriptedTarget(() => generation("B"));
   const shot = (i: number, subject: string) => ({
