@@ -41,7 +41,7 @@ const CONTEXT_STEP = 128;
  * Most bytes in memory for a byte of the file, measured while SmolLM2 was loaded: base's 16 bits become 32; what is
  * quantised is packed anew beside the old.
  */
-const LOADED_BYTES = { base: 2.5, other: 1.5 };
+const LOADED_BYTES = { base: 2.5, other: 1.75 };
 
 /** Bytes of the keys and values of one token over all layers. */
 export function tokenBytes({ layers, export: layout }: VariantManifest): number {

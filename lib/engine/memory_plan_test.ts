@@ -19,9 +19,9 @@ Deno.test("planMemory() gives 16 slots of 4,096 tokens where they fit, and what 
   assert.deepEqual(plan({}), {
     slots: 16,
     context: 4096,
-    weightBytes: 150e6,
+    weightBytes: 175e6,
     slotBytes: 4096 * 2048,
-    kvBudget: 0.75 * 850e6,
+    kvBudget: 0.75 * 825e6,
   });
   const { slots, context } = plan({ slots: 3, context: 100 });
   assert.deepEqual([slots, context], [3, 100]);
@@ -38,16 +38,16 @@ Deno.test("planMemory() makes fewer slots of a small budget, then shorter ones",
   assert.deepEqual(of({ kvMemory: 1000 * 2048 }), [1, 896]); // whole chunks of 128
   assert.deepEqual(of({ kvMemory: 1000 * 2048, context: 100 }), [10, 100]);
   assert.deepEqual(of({ kvMemory: 1000 * 2048, slots: 3 }), [3, 256]);
-  assert.deepEqual(of({}, 150e6 + 4 * 4096 * 2048), [3, 4096]); // 3/4 of what is left
-  assert.deepEqual(of({ kvShare: 0.25 }, 150e6 + 4 * 4096 * 2048), [1, 4096]);
+  assert.deepEqual(of({}, 175e6 + 4 * 4096 * 2048), [3, 4096]); // 3/4 of what is left
+  assert.deepEqual(of({ kvShare: 0.25 }, 175e6 + 4 * 4096 * 2048), [1, 4096]);
 });
 
 Deno.test("planMemory() refuses what does not fit, with the figures", () => {
   const refused: [MemoryRequest, number, RegExp][] = [
     [
       {},
-      140e6,
-      /^Cannot load m med as it must fit the free memory: the weights take 150 MB, a token 2.0 KB of KV, and 140 MB are free$/,
+      170e6,
+      /^Cannot load m med as it must fit the free memory: the weights take 175 MB, a token 2.0 KB of KV, and 170 MB are free$/,
     ],
     [{ kvMemory: 900e6 }, 1e9, /^Cannot give the KV cache 900 MB as it must fit beside the weights: /],
     [
@@ -57,7 +57,7 @@ Deno.test("planMemory() refuses what does not fit, with the figures", () => {
     ],
     [{ context: 8192, kvMemory: 10e6 }, 1e9, /^Cannot make 1 slot of 8192 tokens/],
     [{ slots: 50, kvMemory: 10e6 }, 1e9, /^Cannot make 50 slots of 128 tokens/],
-    [{}, 150e6 + 300e3, /^Cannot make 1 slot of 128 tokens/],
+    [{}, 175e6 + 300e3, /^Cannot make 1 slot of 128 tokens/],
   ];
   for (const [request, available, message] of refused) {
     assert.throws(
