@@ -1,4 +1,5 @@
 /** One level of load under one pattern, on a variant or an endpoint. */
+import { EXPORT_FORMATS, type ExportFormat, exportRun } from "slolab/metrics/mod.ts";
 import { type Pattern, PATTERNS } from "slolab/pipeline/load_pattern.ts";
 import { runLoad } from "slolab/pipeline/load_run.ts";
 import { writeLoadCharts } from "slolab/report/mod.ts";
@@ -40,6 +41,11 @@ const flags = {
     help: "the level's first so many seconds are in no figure",
   },
   "cooldown-seconds": { type: "number", min: 0, default: 0, help: "nor are its last" },
+  export: {
+    type: "strings",
+    choices: EXPORT_FORMATS,
+    help: "also write the level as that tool's result file, with the gaps between tokens",
+  },
   ...LOAD_FLAGS,
 } satisfies Flags;
 
@@ -85,7 +91,9 @@ await runCommand({
       timeoutMs: o.timeoutMs,
       slo: sloOf(o),
       seed: o.seed,
+      ...(o.export && { itls: true }),
     }, options);
+    for (const format of o.export ?? []) await exportRun(options.outputDir, format as ExportFormat);
     if (o.charts) await writeLoadCharts(options.outputDir);
     if (o.json) console.log(JSON.stringify(summary, null, 2));
   },

@@ -23,6 +23,8 @@ export interface LoadRunSettings {
   cooldownSeconds: number;
   maxInFlight?: number;
   timeoutMs?: number;
+  /** Keeps the gaps between tokens in the request records: exports have inter-token latencies then. */
+  itls?: boolean;
   slo: Slo;
   seed: number;
 }
@@ -92,6 +94,7 @@ export async function runLoad(settings: LoadRunSettings, options: RunOptions): P
     warmupMs: 1000 * settings.warmupSeconds,
     cooldownMs: 1000 * settings.cooldownSeconds,
     timeoutMs: settings.timeoutMs,
+    itls: settings.itls,
     level: planned.level,
     numRequests: planned.numRequests,
     requestsPath: join(outputDir, `requests_${planned.level}.jsonl`),
