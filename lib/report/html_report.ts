@@ -16,7 +16,14 @@ import {
 import { chartsOf } from "./charts/mod.ts";
 import { flatten } from "./flatten.ts";
 import { type Cell, escapeHtml, table } from "./html.ts";
-import { type AccuracyRow, datasetsOf, readRun, type RunDocuments, type RunInfo } from "./run_documents.ts";
+import {
+  type AccuracyRow,
+  datasetsOf,
+  type EvaluationDocument,
+  readRun,
+  type RunDocuments,
+  type RunInfo,
+} from "./run_documents.ts";
 import { card, htmlPage } from "./page.ts";
 import { writeSvgFiles } from "./svg.ts";
 import { judge, TARGET_ATTAINMENT } from "./verdict.ts";
@@ -207,6 +214,7 @@ function accuracySection({ evaluation }: RunDocuments): string {
   const subjects = parts("by_subject");
   return [
     "<section>\n<h2>Accuracy</h2>",
+    protocolText(evaluation!, datasets.map((d) => d.key)),
     table(
       "Exact match",
       ["Data set", ...head.slice(1), "Unparsable", "Cut off"],
@@ -224,6 +232,21 @@ function accuracySection({ evaluation }: RunDocuments): string {
       : "",
     "</section>",
   ].join("\n");
+}
+
+/** How the questions were put; empty for runs that don't tell. */
+function protocolText(
+  { protocol, shots, chat_template_applied: isChat }: EvaluationDocument,
+  datasets: readonly string[],
+): string {
+  if (protocol === undefined || shots === undefined) return "";
+  const whose = protocol === "lm-eval"
+    ? "lm-evaluation-harness 0.4.13: its documents, prompts, extraction and scoring"
+    : "slolab: held-out questions";
+  const shown = (["mmlu", "gsm8k"] as const).filter((name) => datasets.includes(name))
+    .map((name) => `${name.toUpperCase()} ${shots[name]}`);
+  const form = isChat ? "in the model's chat template" : "as plain text, without a chat template";
+  return `<p>Protocol of ${whose}; asked ${form}; solved examples shown: ${shown.join(", ")}.</p>`;
 }
 
 /** How to repeat a run, and its `run.json`. */

@@ -27,6 +27,9 @@ export interface EvaluationDocument {
   mmlu?: AccuracyDocument;
   gsm8k?: AccuracyDocument;
   overall?: AccuracyDocument;
+  protocol?: string;
+  chat_template_applied?: boolean;
+  shots?: { mmlu: number; gsm8k: number };
 }
 
 /** `summary.json`. */
