@@ -32,6 +32,11 @@ Deno.test("extractLmEvalStrict() and extractLmEvalFlexible() read as the harness
   }
 });
 
+Deno.test("isLmEvalMatch() takes a full stop away before a final newline too, as Python's $ does", () => {
+  assert.equal(isLmEvalMatch("18\n", "#### 18.\n"), true);
+  assert.equal(isLmEvalMatch("18", "#### 18.\n"), false);
+});
+
 Deno.test("lmEvalQuestions() scores letters after plain text, and stops word problems where the harness does", async () => {
   const questions = lmEvalQuestions(await sample(), { mmlu: 1, gsm8k: 5 });
   const [first] = questions, last = questions.at(-1)!;

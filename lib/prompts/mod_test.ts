@@ -4,6 +4,7 @@ import type { Example } from "../types/mod.ts";
 import {
   buildLetterPrompt,
   buildPrompt,
+  choicePrompt,
   chooseShots,
   getExpectedFormat,
   getPromptInstructions,
@@ -167,4 +168,17 @@ Deno.test("promptHash() changes with any message and with the version, and with 
 Deno.test("stripCalculatorNotes() leaves the text around the notes", () => {
   assert.equal(stripCalculatorNotes("3*4=<<3*4=12>>12, 12-2=<<12-2=10>>10"), "3*4=12, 12-2=10");
   assert.equal(stripCalculatorNotes("1 < 2 and 3 >> 2"), "1 < 2 and 3 >> 2");
+});
+
+Deno.test("choicePrompt() strips a question as Python's str.strip() does", () => {
+  const item = {
+    question: "\x1c\u0085\ufeff Which?\ufeff\x1f\n",
+    choices: [" a", "b", "c", "d "],
+    answer: "A",
+  };
+  assert.equal(
+    choicePrompt("world_religions", item, []),
+    "The following are multiple choice questions (with answers) about world religions.\n\n" +
+      "\ufeff Which?\ufeff\nA.  a\nB. b\nC. c\nD. d \nAnswer:",
+  );
 });
