@@ -6,6 +6,7 @@
  * The bare runner, the engine and the engine beside the busy process take turns; one JSON line holds the medians
  * over rounds.
  */
+import { cpuUsage } from "node:process";
 import { ensureVariant } from "slolab/compress/cache.ts";
 import { VARIANTS } from "slolab/compress/variant.ts";
 import { Engine } from "slolab/engine/engine.ts";
@@ -45,32 +46,50 @@ export const stepsBenchmark: Command<typeof flags> = {
     const ids = (salt: number, length: number) =>
       Array.from({ length }, (_, i) => (salt * 131 + i * 7919) % runner.vocabSize);
 
-    /** Tokens a second of decode runs alone. */
-    async function bare(batch: number): Promise<number> {
+    /** Tokens a second, and of the processor's seconds, which other processes change little. */
+    interface Rate {
+      perSec: number;
+      perCpuSec: number;
+    }
+    const cpuMs = () => {
+      const { user, system } = cpuUsage();
+      return (user + system) / 1000;
+    };
+
+    /** Decode runs alone. */
+    async function bare(batch: number): Promise<Rate> {
       const rows = Array.from({ length: batch }, (_, slot) => ({ slot, tokenId: slot, position: past }));
-      const from = performance.now();
+      const from = performance.now(), cpuFrom = cpuMs();
       for (let step = 0; step < steps; step++) {
         await runner.decode(rows, () => 0);
         for (const row of rows) row.position++;
       }
-      return 1000 * batch * steps / (performance.now() - from);
+      const tokens = 1000 * batch * steps;
+      return { perSec: tokens / (performance.now() - from), perCpuSec: tokens / (cpuMs() - cpuFrom) };
     }
 
-    /** Tokens a second while all requests decode. */
-    async function through(batch: number): Promise<number> {
+    /** The engine while all requests decode. */
+    async function through(batch: number): Promise<Rate> {
       const stamps: number[][] = [];
+      let decoding = 0, cpuFrom = 0, cpuTo = 0;
       await Promise.all(Array.from({ length: batch }, (_, r) => {
         const at: number[] = stamps[r] = [];
         const maxTokens = 1 + steps + (batch - 1 - r) * Math.ceil(past / chunk); // all end at about one step
-        return engine.generate({ ids: ids(r, past) }, { maxTokens, onToken: (e) => at.push(e.at) });
+        return engine.generate({ ids: ids(r, past) }, {
+          maxTokens,
+          onToken(event) {
+            if (at.push(event.at) === 1 && ++decoding === batch) cpuFrom = cpuMs();
+            if (event.finishReason && cpuTo === 0) cpuTo = cpuMs();
+          },
+        });
       }));
       const from = Math.max(...stamps.map((s) => s[0])), to = Math.min(...stamps.map((s) => s.at(-1)!));
       const tokens = stamps.flat().filter((at) => at > from && at <= to).length;
-      return 1000 * tokens / (to - from);
+      return { perSec: 1000 * tokens / (to - from), perCpuSec: 1000 * tokens / (cpuTo - cpuFrom) };
     }
 
     /** The same beside a process that keeps a core busy. */
-    async function besideBusy(batch: number): Promise<number> {
+    async function besideBusy(batch: number): Promise<Rate> {
       const busy = new Deno.Command("deno", { args: ["eval", "for (;;);"] }).spawn();
       try {
         return await through(batch);
@@ -132,9 +151,10 @@ export const stepsBenchmark: Command<typeof flags> = {
       for (const batch of batches) {
         const engine = await through(batch), alone = await bare(batch); // the first fills the slots for the second
         if (!warm) continue;
-        note(`engine ${batch}`, engine);
-        note(`runner ${batch}`, alone);
-        note(`share ${batch}`, engine / alone);
+        note(`engine ${batch}`, engine.perSec);
+        note(`runner ${batch}`, alone.perSec);
+        note(`share ${batch}`, engine.perSec / alone.perSec);
+        note(`cpu share ${batch}`, engine.perCpuSec / alone.perCpuSec);
       }
       for (const length of prompts) {
         const rate = await read(length);
@@ -143,7 +163,7 @@ export const stepsBenchmark: Command<typeof flags> = {
       const quiet = await through(STREAMS), busy = await besideBusy(STREAMS);
       const { medianMs, longestMs, chunkMs } = await stall();
       if (!warm) continue;
-      note("busy share", busy / quiet);
+      note("busy share", busy.perSec / quiet.perSec);
       note("gap median", medianMs);
       note("gap longest", longestMs);
       note("chunk", chunkMs);
@@ -160,6 +180,7 @@ export const stepsBenchmark: Command<typeof flags> = {
         engine: middle(`engine ${b}`),
         runner: middle(`runner ${b}`),
         engine_share: middle(`share ${b}`, 3),
+        engine_share_of_cpu: middle(`cpu share ${b}`, 3),
       }])),
       prefill_tokens_per_sec: Object.fromEntries(prompts.map((n) => [n, middle(`prefill ${n}`)])),
       share_beside_busy_process: middle("busy share", 3),

@@ -55,6 +55,10 @@ export const prefixBenchmark: Command<typeof flags> = {
       });
       const from = performance.now();
       await evaluator.evaluate();
+      const failed = evaluator.predictions.find((p) => p.error !== null);
+      if (failed) {
+        throw new Error(`Cannot time the questions as each must be scored: ${failed.error!.message}`);
+      }
       return {
         seconds: (performance.now() - from) / 1000,
         predictions: JSON.stringify(evaluator.predictions),
