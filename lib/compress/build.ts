@@ -10,7 +10,8 @@ import { validateCheckpoint } from "../checkpoint/validate.ts";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeJson } from "../std/files.ts";
 import { storedBlocks } from "./forms/blocks.ts";
-import type { StoredMatrix } from "./forms/form.ts";
+import { floatForm } from "./forms/float.ts";
+import type { MatrixForm, StoredMatrix } from "./forms/form.ts";
 import { type CodeType, rowsForm } from "./forms/rows.ts";
 import { buildGraph, packsQuery } from "./graph_builder.ts";
 import { OnnxFile } from "./onnx_file.ts";
@@ -69,7 +70,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
       (weights) => onProgress(done += weights, total),
     );
     const bytes = await file.finish();
-    if (formNameOf(variant) === "blocks") await file.writeIndex();
+    await file.writeIndex();
     const manifest: VariantManifest = {
       builderVersion: BUILDER_VERSION,
       model: options.model,
@@ -148,8 +149,7 @@ export function formsOf(spec: ModelSpec): FormName[] {
 }
 
 /**
- * Adds the graph of a form to the folder of a quantised variant, over the weights that are there; one that is there
- * is left.
+ * Adds the graph of a form to the folder of a variant, over the weights that are there; one that is there is left.
  * @throws {BadInput} where the model can't have the form.
  */
 export async function addForm(
@@ -161,26 +161,35 @@ export async function addForm(
   if (await exists(path)) return;
   const { rounding } = await readJson<VariantReport>(join(folder, "report.json"));
   const spec = describeModel(checkpoint.config);
-  if (!formsOf(spec).includes(form)) {
+  if (form !== "fp16" && !formsOf(spec).includes(form)) {
     throw new BadInput(
       `Cannot run ${spec.architecture} as ${form} as nothing but RMS norms and matrices may read its residual ` +
         `stream: use one of ${formsOf(spec).join(", ")}`,
     );
   }
-  const groups = Number(form.split("x")[1] ?? 1);
   const turned = form === "rotated8" ? await turnModel(checkpoint, spec, packsQuery) : undefined;
+  const { variant } = await readJson<VariantManifest>(join(folder, "variant.json"));
   const file = await OnnxFile.createBeside(path);
   try {
     await buildGraph(
       file,
       checkpoint,
       shallow ? { ...spec, layers: spec.layers.slice(0, SHALLOW_LAYERS) } : spec,
-      form === "blocks" ? storedBlocks(rounding) : rowsForm({ groups, codes, rounding, turned }),
+      matrixForm(),
     );
     await file.finish(); // the graph comes last: a folder that has it has its weights
   } catch (thrown) {
     file.abandon();
     throw thrown;
+  }
+
+  function matrixForm(): MatrixForm {
+    if (form === "fp16") {
+      const stored = formNameOf(variant as VariantName);
+      return stored === "blocks" ? storedBlocks(rounding, true) : floatForm("float", true);
+    }
+    if (form === "blocks") return storedBlocks(rounding);
+    return rowsForm({ groups: Number(form.split("x")[1] ?? 1), codes, rounding, turned });
   }
 }
 

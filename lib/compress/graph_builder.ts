@@ -3,14 +3,15 @@
  *
  * A layer: norm -> query, key, value -> GroupQueryAttention (rotates, updates the KV cache in place) -> output
  * -> residual sum and norm -> gate, up -> activation -> down. The residual sum and the norm after it are one
- * node where the runtime has one.
+ * node where the runtime has one. Where a form multiplies in float16, so do attention and the activation; the
+ * residual stream and the norms stay float32, as large models go beyond float16 there.
  * @see https://github.com/microsoft/onnxruntime-genai/blob/main/src/python/py/models/builder.py for the layout
  */
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { LayerSpec, MatrixSpec, ModelSpec, NormSpec, RopeSpec } from "../checkpoint/model_spec.ts";
 import type { MatrixForm, StoredMatrix } from "./forms/form.ts";
 import { biasOf, matrixOf, type MatrixSource, normWeight, stack } from "./matrix_source.ts";
-import type { OnnxFile } from "./onnx_file.ts";
+import { DataType, type OnnxFile } from "./onnx_file.ts";
 import { ropeTables } from "./rope.ts";
 
 const MS = { domain: "com.microsoft" };
@@ -72,11 +73,20 @@ export async function buildGraph(
     parameters += stored.weights;
     return source;
   };
+  const casts = new Map<string, string>();
+  const cast = (x: string, to: "float" | "float16") => {
+    const key = `${to} ${x}`;
+    if (!casts.has(key)) casts.set(key, file.node("Cast", [x], { to: DataType[to] }));
+    return casts.get(key)!;
+  };
+  /** From float32 to the type that matrices are multiplied in, and back. */
+  const narrow = (x: string) => form.half ? cast(x, "float16") : x;
+  const widen = (x: string) => form.half ? cast(x, "float") : x;
   const vector = async (name: string, data: Float32Array) => {
     parameters += data.length;
     return await file.weight(name, "float", [data.length], data);
   };
-  /** y = x W^T + b for one matrix or several stacked ones. */
+  /** y = x W^T + b for one matrix or several stacked ones; x and y are narrow. */
   const linear = async (x: string, name: string, ...specs: MatrixSpec[]) => {
     const source = await store(stack(name, specs.map((s) => matrixOf(checkpoint, s))));
     const y = await form.multiply(file, x, source);
@@ -91,7 +101,10 @@ export async function buildGraph(
       at += b.length;
     }
     form.turnedBias?.(source.name, bias);
-    return file.node("Add", [y, await vector(`${name}.${form.turnedBias ? "turned_" : ""}bias`, bias)]);
+    return file.node("Add", [
+      y,
+      narrow(await vector(`${name}.${form.turnedBias ? "turned_" : ""}bias`, bias)),
+    ]);
   };
   const normWeights = async (norm: NormSpec, size: number) => {
     if (form.turnedBias && size === spec.hiddenSize) {
@@ -172,18 +185,18 @@ export async function buildGraph(
     if (pending === null) normed = await normalise(residual, layer.inputNorm, spec.hiddenSize);
     else ({ normed, sum: residual } = await sumAndNormalise(residual, pending, layer.inputNorm));
 
-    let attended = await attention(l, layer, normed);
+    let attended = widen(await attention(l, layer, narrow(normed)));
     if (layer.postAttentionNorm) {
       attended = await normalise(attended, layer.postAttentionNorm, spec.hiddenSize);
     }
     ({ normed, sum: residual } = await sumAndNormalise(residual, attended, layer.mlpNorm));
 
-    const up = await linear(normed, `layers.${l}.up`, layer.up);
+    const x = narrow(normed), up = await linear(x, `layers.${l}.up`, layer.up);
     let inner: string;
     if (layer.gate) {
-      inner = file.node("Mul", [activate(await linear(normed, `layers.${l}.gate`, layer.gate), layer), up]);
+      inner = file.node("Mul", [activate(await linear(x, `layers.${l}.gate`, layer.gate), layer), up]);
     } else inner = activate(up, layer);
-    pending = await linear(inner, `layers.${l}.down`, layer.down);
+    pending = widen(await linear(inner, `layers.${l}.down`, layer.down));
     if (layer.postMlpNorm) pending = await normalise(pending, layer.postMlpNorm, spec.hiddenSize);
   }
 
@@ -193,14 +206,15 @@ export async function buildGraph(
     file.node("Gather", [file.node("Reshape", [x, flat]), "logit_rows"], { axis: 0 });
   const { normed } = await sumAndNormalise(rows(residual), rows(pending!), spec.finalNorm);
   const headSource = spec.tied ? embeddingSource : await store(matrixOf(checkpoint, spec.head), "head");
-  const logits = await form.multiply(file, normed, headSource);
+  const logits = widen(await form.multiply(file, narrow(normed), headSource));
   file.node("Identity", [logits], {}, { outputs: ["logits"] });
   file.output("logits", "float", ["rows", spec.vocabSize]);
   for (const [l, { kvHeads, headDim }] of spec.layers.entries()) {
     for (const kind of ["key", "value"]) {
       const shape = ["batch", kvHeads, "context", headDim];
-      file.input(`past_key_values.${l}.${kind}`, "float", shape);
-      file.output(`present.${l}.${kind}`, "float", shape);
+      const type = form.half ? "float16" : "float";
+      file.input(`past_key_values.${l}.${kind}`, type, shape);
+      file.output(`present.${l}.${kind}`, type, shape);
     }
   }
   return { matrices, parameters, usesPositionIds, contextLength };
@@ -219,12 +233,14 @@ export async function buildGraph(
       query = await linear(x, `layers.${l}.query`, layer.query);
       key = await linear(x, `layers.${l}.key`, layer.key);
       value = await linear(x, `layers.${l}.value`, layer.value);
+      [query, key] = [widen(query), widen(key)];
       if (layer.queryNorm) query = await headNorm(query, heads, headDim, layer.queryNorm);
       if (layer.keyNorm) key = await headNorm(key, kvHeads, headDim, layer.keyNorm);
       if (rope && !rotates) {
         query = await rotate(query, heads, rope);
         key = await rotate(key, kvHeads, rope);
       }
+      [query, key] = [narrow(query), narrow(key)];
     } else query = await linear(x, `layers.${l}.qkv`, layer.query, layer.key, layer.value);
     const attended = file.node("GroupQueryAttention", [
       query,
@@ -234,7 +250,7 @@ export async function buildGraph(
       `past_key_values.${l}.value`,
       "seqlens_k",
       "total_sequence_length",
-      ...rope && rotates ? await ropeOf(rope) : [],
+      ...rope && rotates ? (await ropeOf(rope)).map(narrow) : [],
     ], {
       num_heads: heads,
       kv_num_heads: kvHeads,

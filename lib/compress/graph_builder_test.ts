@@ -9,7 +9,7 @@ import { SMALL_LLAMA, smallLlamaTensors, writeFolder } from "../checkpoint/testi
 import { OrtRunner } from "../engine/ort_runner.ts";
 import { argmax } from "../engine/sampling.ts";
 import { inTemp, sharedTest } from "../std/test_support.ts";
-import { buildVariant } from "./build.ts";
+import { addForm, buildVariant } from "./build.ts";
 import type { VariantName } from "./variant.ts";
 
 interface Nearness {
@@ -38,7 +38,12 @@ async function compare(
   return { error, same, tokens: greedyIds.length };
 }
 
-async function nearness(folder: string, name: string, variant: VariantName): Promise<Nearness> {
+async function nearness(
+  folder: string,
+  name: string,
+  variant: VariantName,
+  form?: "fp16",
+): Promise<Nearness> {
   let all: Nearness = { error: 0, same: 0, tokens: 0 };
   await inTemp(async (dir) => {
     const checkpoint = await openCheckpoint(folder);
@@ -51,10 +56,11 @@ async function nearness(folder: string, name: string, variant: VariantName): Pro
         source: { kind: "path", location: folder, revision: null, sha256: await checkpoint.sourceHash() },
         spec: describeModel(roundLikeGolden(name, checkpoint.config)),
       });
+      if (form) await addForm(checkpoint, outDir, { form, codes: "int8" });
     } finally {
       checkpoint.close();
     }
-    const runner = await OrtRunner.create(outDir, { slots: 2, chunk: 64 });
+    const runner = await OrtRunner.create(outDir, { slots: 2, chunk: 64, form });
     try {
       for (const golden of readGolden(folder)) {
         const { error, same, tokens } = await compare(runner, golden);
@@ -83,6 +89,19 @@ for (const name of TINY_MODELS) {
     assert.ok(med.error < 0.1 && cheap.error < 0.6, `${med.error} and ${cheap.error} of the largest`);
     assert.ok(med.error < cheap.error);
   });
+}
+
+for (const name of TINY_MODELS) {
+  sharedTest(
+    `${name} fp16, CUDA's form run on the CPU: near transformers over the weights of each variant`,
+    async (shared) => {
+      const near = (variant: VariantName) => nearness(join(shared, "tiny", name), name, variant, "fp16");
+      const [base, med, cheap] = [await near("base"), await near("med"), await near("cheap")];
+      assert.ok(base.error < 5e-3, `base: logits differ by ${base.error} of the largest`);
+      assert.ok(base.same >= 0.95 * base.tokens, `base: ${base.same} of ${base.tokens}`);
+      assert.ok(med.error < 0.1 && cheap.error < 0.6, `${med.error} and ${cheap.error} of the largest`);
+    },
+  );
 }
 
 Deno.test("heads that attention can't rotate itself are rotated before it", () =>

@@ -1,11 +1,11 @@
 /** What the builder writes, read by the package that defines the format. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { openCheckpoint } from "../checkpoint/open.ts";
 import { TINY_MODELS } from "../checkpoint/testing/golden.ts";
 import { pythonVenv, runPython } from "../std/test_python.ts";
 import { inTemp, needsTest, SHARED } from "../std/test_support.ts";
-import { buildVariant } from "./build.ts";
+import { addForm, buildVariant } from "./build.ts";
 
 const CHECK = `
 import onnx, sys
@@ -25,26 +25,35 @@ const lacking = python === null
   : null;
 
 for (const name of TINY_MODELS) {
-  needsTest(`onnx.checker accepts ${name} in every variant`, lacking, () =>
-    inTemp(async (dir) => {
-      const folder = join(SHARED!, "tiny", name);
-      const checkpoint = await openCheckpoint(folder);
-      const paths: string[] = [];
-      try {
-        for (const variant of ["fp32", "base", "med", "cheap"] as const) {
-          const outDir = join(dir, variant);
-          const source = { kind: "path", location: folder, revision: null, sha256: "" } as const;
-          await buildVariant(checkpoint, { model: name, variant, outDir, source });
-          paths.push(join(outDir, "model.onnx"));
+  needsTest(
+    `onnx.checker accepts ${name} in every variant, for the CPU and for CUDA`,
+    lacking,
+    () =>
+      inTemp(async (dir) => {
+        const folder = join(SHARED!, "tiny", name);
+        const checkpoint = await openCheckpoint(folder);
+        const paths: string[] = [];
+        try {
+          for (const variant of ["fp32", "base", "med", "cheap"] as const) {
+            const outDir = join(dir, variant);
+            const source = { kind: "path", location: folder, revision: null, sha256: "" } as const;
+            await buildVariant(checkpoint, { model: name, variant, outDir, source });
+            await addForm(checkpoint, outDir, { form: "fp16", codes: "int8" });
+            paths.push(join(outDir, "model.onnx"), join(outDir, "fp16.onnx"));
+          }
+        } finally {
+          checkpoint.close();
         }
-      } finally {
-        checkpoint.close();
-      }
-      const lines = (await runPython(python!, CHECK, ...paths)).trim().split("\n");
-      assert.equal(lines.length, paths.length);
-      for (const [i, line] of lines.entries()) {
-        const [, nodes, bytes] = LINE.exec(line)!.map(Number);
-        assert.ok(nodes > 10 && bytes > 0 && bytes <= 2 * Deno.statSync(`${paths[i]}.data`).size, line);
-      }
-    }));
+        const lines = (await runPython(python!, CHECK, ...paths)).trim().split("\n");
+        assert.equal(lines.length, paths.length);
+        for (const [i, line] of lines.entries()) {
+          const [, nodes, bytes] = LINE.exec(line)!.map(Number);
+          assert.ok(
+            nodes > 10 && bytes > 0 &&
+              bytes <= 2 * Deno.statSync(join(dirname(paths[i]), "model.onnx.data")).size,
+            line,
+          );
+        }
+      }),
+  );
 }

@@ -203,6 +203,11 @@ export class OnnxFile {
     return this.#inline.get(name)?.length ?? this.#places.get(name)!.length;
   }
 
+  /** Type of a weight that lies in a file. */
+  typeOf(name: string): DataTypeName | undefined {
+    return this.#places.get(name)?.type;
+  }
+
   /** Whether a weight is there. */
   has(name: string): boolean {
     return this.#places.has(name) || this.#inline.has(name);

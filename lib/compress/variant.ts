@@ -5,10 +5,10 @@ export type VariantName = "base" | "med" | "cheap" | "fp32";
 export const VARIANTS = ["base", "med", "cheap"] as const;
 
 /**
- * How a matrix is multiplied; a variant fixes only its values. `float` is that of base and fp32, the others those of
- * med and cheap: see the files in `forms/`.
+ * How a matrix is multiplied; a variant fixes only its values. `float` is that of base and fp32, `fp16` that of every
+ * variant on CUDA, the others those of med and cheap: see the files in `forms/`.
  */
-export type FormName = "float" | typeof QUANTISED_FORMS[number];
+export type FormName = "float" | "fp16" | typeof QUANTISED_FORMS[number];
 export const QUANTISED_FORMS = ["blocks", "rows8", "rotated8", "rows8x3"] as const;
 
 /**
@@ -19,7 +19,7 @@ export const QUANTISED_FORMS = ["blocks", "rows8", "rotated8", "rows8x3"] as con
  * `seqlens_k` int32 [B] (total length of each row - 1); `total_sequence_length` int32 [] (largest total);
  * `logit_rows` int64 [R] (which of the B*S flattened positions get logits);
  * `past_key_values.{l}.key|value` float32 [B, kvHeads, context, headDim], right-padded, the same buffer being
- * `present.{l}.key|value`: updated in place. Output `logits` float32 [R, vocab].
+ * `present.{l}.key|value`: updated in place (float16 in the form `fp16`). Output `logits` float32 [R, vocab].
  */
 export interface VariantManifest {
   builderVersion: number;
@@ -49,6 +49,8 @@ export interface VariantManifest {
     format: string;
     bitsPerWeight: number;
   };
+  /** Of a variant that runs: why a request's result depends on the others in its batch; absent where it does not. */
+  batchDependence?: string;
   /** Only of an export: its graph is not beside this file and not of the kind described above. */
   export?: ExportLayout;
 }

@@ -6,18 +6,22 @@
  */
 import type { MatrixSource } from "../matrix_source.ts";
 import { rowBlocks } from "../matrix_source.ts";
+import { DataType } from "../onnx_file.ts";
 import { type BlockLayout, hasZeros, quantiseRows, type Rounding } from "../quantise.ts";
 import type { MatrixForm } from "./form.ts";
 
 export interface BlocksOptions {
   rounding: Rounding;
+  /** Multiplies in float16 instead of float32. */
+  half?: boolean;
   /** Bits and block of a matrix. */
   layout(source: MatrixSource, role: "body" | "embedding" | "head"): BlockLayout;
 }
 
-export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
+export function blocksForm({ rounding, half = false, layout }: BlocksOptions): MatrixForm {
   const layouts = new Map<string, BlockLayout>();
   return {
+    half,
     async store(file, source, role) {
       const { bits, block } = layout(source, role);
       layouts.set(source.name, { bits, block });
@@ -58,7 +62,10 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
     multiply(file, x, source) {
       const { bits, block } = layouts.get(source.name)!;
       const zeros = hasZeros({ bits, block }, rounding) ? [`${source.name}.zeros`] : [];
-      return file.node("MatMulNBits", [x, `${source.name}.q`, `${source.name}.scales`, ...zeros], {
+      const scales = half
+        ? file.node("Cast", [`${source.name}.scales`], { to: DataType.float16 })
+        : `${source.name}.scales`;
+      return file.node("MatMulNBits", [x, `${source.name}.q`, scales, ...zeros], {
         K: source.cols,
         N: source.rows,
         bits,
@@ -79,9 +86,12 @@ export function blocksForm({ rounding, layout }: BlocksOptions): MatrixForm {
 }
 
 /** The form over matrices that a variant's files hold. */
-export function storedBlocks(rounding: Rounding): MatrixForm & { layoutOf(name: string): BlockLayout } {
+export function storedBlocks(
+  rounding: Rounding,
+  half = false,
+): MatrixForm & { layoutOf(name: string): BlockLayout } {
   const layouts = new Map<string, BlockLayout>();
-  const form = blocksForm({ rounding, layout: ({ name }) => layouts.get(name)! });
+  const form = blocksForm({ rounding, half, layout: ({ name }) => layouts.get(name)! });
   return {
     ...form,
     layoutOf: (name) => layouts.get(name)!,

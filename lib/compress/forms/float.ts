@@ -1,6 +1,6 @@
 /**
- * float: weights as 32-bit or 16-bit floats. 16-bit weights are cast to float32 in the graph, which the runtime
- * does once, as it loads the model.
+ * float: weights as 32-bit or 16-bit floats. Those that are not of the type that is multiplied in are cast in the
+ * graph, which the runtime does once, as it loads the model.
  */
 import { BadInput } from "../../std/errors.ts";
 import { rowBlocks } from "../matrix_source.ts";
@@ -9,9 +9,15 @@ import type { MatrixForm } from "./form.ts";
 
 export type FloatType = "float" | "float16" | "bfloat16";
 
-export function floatForm(type: FloatType): MatrixForm {
+/**
+ * @param type of weights that are not there yet
+ * @param half multiplies in float16 instead of float32
+ */
+export function floatForm(type: FloatType, half = false): MatrixForm {
   const cast = new Map<string, string>();
+  const multiplied = half ? "float16" : "float";
   return {
+    half,
     async store(file, source) {
       let squaredError = 0, squaredWeight = 0;
       await file.streamedWeight(source.name, type, [source.rows, source.cols], async (write) => {
@@ -24,7 +30,9 @@ export function floatForm(type: FloatType): MatrixForm {
       });
       cast.set(
         source.name,
-        type === "float" ? source.name : file.node("Cast", [source.name], { to: DataType.float }),
+        file.typeOf(source.name) === multiplied
+          ? source.name
+          : file.node("Cast", [source.name], { to: DataType[multiplied] }),
       );
       const bits = type === "float" ? 32 : 16, weights = source.rows * source.cols;
       return {
@@ -42,7 +50,7 @@ export function floatForm(type: FloatType): MatrixForm {
       });
     },
     gather(file, ids, source) {
-      if (type === "float") return file.node("Gather", [source.name, ids]);
+      if (file.typeOf(source.name) === "float") return file.node("Gather", [source.name, ids]);
       return file.node("Cast", [file.node("Gather", [source.name, ids])], { to: DataType.float });
     },
   };

@@ -14,12 +14,14 @@ export interface StoredMatrix {
 }
 
 export interface MatrixForm {
+  /** Matrices are multiplied in float16 instead of float32. */
+  half?: boolean;
   /** Writes a matrix; repeated names are written once. */
   store(file: OnnxFile, source: MatrixSource, role: "body" | "embedding" | "head"): Promise<StoredMatrix>;
   /**
    * Adds y = x W^T.
-   * @param x float32 [B, S, cols]
-   * @returns float32 [B, S, rows]
+   * @param x float32 (float16 where `half`) [B, S, cols]
+   * @returns of the type of x [B, S, rows]
    */
   multiply(file: OnnxFile, x: string, source: MatrixSource): string | Promise<string>;
   /**
