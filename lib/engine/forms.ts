@@ -16,7 +16,8 @@ import { readJson, writeJson } from "../std/files.ts";
 import { say } from "../std/progress.ts";
 import { exactCodes } from "./codes.ts";
 import { compareRunners } from "./divergence.ts";
-import { ORT_VERSION, type SessionOptions } from "./ort.ts";
+import { ORT_VERSION } from "./library.ts";
+import type { SessionOptions } from "./ort.ts";
 import { OrtRunner } from "./ort_runner.ts";
 import { readTokenizer } from "./tokenizer.ts";
 
@@ -92,6 +93,10 @@ export async function prepareVariant(
   const ensured = await ensureVariant(options);
   const { manifest } = ensured;
   const { form = "blocks", device = "cpu" } = options;
+  if (device === "cuda" && manifest.form !== "export" && !form.startsWith("rows8")) {
+    await withCheckpoint(ensured, async (c) => await addForm(c, dir, { form: "fp16", codes: "int8" }));
+    return { ...ensured, form: "fp16" };
+  }
   if (manifest.form !== "blocks") {
     if (form !== "auto" && options.form !== undefined && manifest.form !== "export") {
       throw new BadInput(

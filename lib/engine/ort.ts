@@ -6,13 +6,9 @@
  * @see https://github.com/microsoft/onnxruntime/blob/v1.30.0/include/onnxruntime/core/session/onnxruntime_c_api.h
  */
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import ortPackage from "onnxruntime-node/package.json" with { type: "json" };
 import { BadInput, messageOf } from "../std/errors.ts";
-
-/** Version of the native library. */
-export const ORT_VERSION: string = ortPackage.version;
+import { explainCudaFailure } from "./cuda_provider.ts";
+import { libraryPath } from "./library.ts";
 
 export const DEVICES = ["cpu", "cuda", "webgpu"] as const;
 export type Device = typeof DEVICES[number];
@@ -89,30 +85,6 @@ const cString = (text: string) => encoder.encode(text + "\0");
 /** A place for one pointer that a native function writes. */
 const outPointer = () => new BigUint64Array(1);
 const pointerIn = (out: BigUint64Array) => Deno.UnsafePointer.create(out[0]);
-
-/**
- * Path of the native library.
- * @throws {BadInput} where the package has none for the platform.
- */
-export function libraryPath({ os, arch }: { os: string; arch: string } = Deno.build): string {
-  const name = {
-    linux: "libonnxruntime.so.1",
-    darwin: `libonnxruntime.${ORT_VERSION}.dylib`,
-    windows: "onnxruntime.dll",
-  }[os];
-  const folder = join(
-    dirname(fileURLToPath(import.meta.resolve("onnxruntime-node/package.json"))),
-    "bin/napi-v6",
-    os === "windows" ? "win32" : os,
-    arch === "x86_64" ? "x64" : "arm64",
-  );
-  if (!name || !existsSync(join(folder, name))) {
-    throw new BadInput(
-      `Cannot load ONNX Runtime as the platform must be linux (x64, arm64), macOS (arm64) or Windows: it is ${os} ${arch}`,
-    );
-  }
-  return join(folder, name);
-}
 
 let loaded: Runtime | undefined;
 
@@ -404,12 +376,11 @@ function appendDevice(api: Api, options: Deno.PointerValue, device: Device): voi
   }
 }
 
-/** Says how to get a device that is not there. */
+/** Says in one line what keeps a device from being used. */
 function deviceError(device: Device, thrown: unknown): BadInput {
-  const way = device === "cuda"
-    ? "its provider library is fetched by `deno install --allow-scripts=npm:onnxruntime-node` (linux x64, CUDA 12 and cuDNN 9 on the machine)"
-    : "a Vulkan, Metal or Direct3D 12 driver brings it (`vulkaninfo --summary` lists the adapters on linux)";
-  return new BadInput(
-    `Cannot use --device ${device} as it must be there: ${messageOf(thrown)}; ${way}, or use --device cpu`,
-  );
+  const why = device === "cuda"
+    ? explainCudaFailure(thrown)
+    : `a WebGPU adapter must be there: ${messageOf(thrown).replace(/^.* was false\. /, "").trim()} ` +
+      "(on linux a Vulkan driver brings it: vulkaninfo --summary)";
+  return new BadInput(`Cannot use --device ${device} as ${why}; --device cpu always works`);
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
-import { libraryPath, offHeap, ORT_VERSION, OrtSession, OrtTensor } from "./ort.ts";
+import { libraryPath, ORT_VERSION } from "./library.ts";
+import { offHeap, OrtSession, OrtTensor } from "./ort.ts";
 
 /** Inputs x, past; outputs y = x [[1 2] [3 4]] and present = past + x, all float32 [b, 2]. */
 const GRAPH =

@@ -10,11 +10,11 @@ import type {
   InferenceTarget,
   PromptInput,
 } from "../types/mod.ts";
+import { ensureDevice } from "./device.ts";
 import { Engine, type EngineStats, type Overlong } from "./engine.ts";
 import { ExportRunner } from "./export_runner.ts";
 import { type FormChoice, prepareVariant } from "./forms.ts";
 import { availableMemory, type MemoryPlan, type MemoryRequest, planMemory } from "./memory_plan.ts";
-import { libraryPath } from "./ort.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
 import type { StepRunner } from "./runner.ts";
 import { readTokenizer } from "./tokenizer.ts";
@@ -112,7 +112,7 @@ export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
    */
   start(): ReturnType<typeof loadEngine> {
     return this.#loaded ??= (async () => {
-      libraryPath(); // an unsupported platform shows before anything is downloaded or built
+      await ensureDevice(this.#options.device); // what lacks shows before anything is downloaded or built
       const { dir, form } = await prepareVariant(this.#options);
       const loaded = await loadEngine(dir, { ...this.#options, form });
       this.#engine = loaded.engine;
