@@ -7,8 +7,9 @@
 import { join } from "node:path";
 import type { VariantManifest } from "../compress/variant.ts";
 import { graphFile, SHALLOW_LAYERS } from "../compress/build.ts";
-import { BadInput } from "../std/errors.ts";
+import { BadInput, messageOf } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
+import { longestChunk } from "./attention_probe.ts";
 import { exactCodes } from "./codes.ts";
 import { KvCache } from "./kv_cache.ts";
 import { offHeap, OrtSession, OrtTensor, type SessionOptions } from "./ort.ts";
@@ -23,7 +24,7 @@ export interface OrtRunnerOptions extends SessionOptions {
   slots?: number;
   /** KV positions of a slot (default: the smaller of the model's and 4,096). */
   context?: number;
-  /** Positions of a prompt in one run (default 128). */
+  /** Positions of a prompt in one run (default 128), fewer where the device is only then right. */
   chunk?: number;
 }
 
@@ -101,7 +102,8 @@ export class OrtRunner implements StepRunner {
     const { shallow = false } = options;
     manifest.form = options.form ?? manifest.form;
     if (shallow) manifest.layers.length = Math.min(SHALLOW_LAYERS, manifest.layers.length);
-    const { slots = 16, chunk = 128 } = options;
+    const { slots = 16, device = "cpu" } = options;
+    let { chunk = 128 } = options;
     const { context = Math.min(manifest.contextLength, 4096) } = options;
     if (context > manifest.contextLength) {
       throw new BadInput(
@@ -112,6 +114,9 @@ export class OrtRunner implements StepRunner {
       throw new BadInput(
         `Cannot start an engine as it must have a slot, a context and a chunk of at least 2: they are ${slots}, ${context} and ${chunk}`,
       );
+    }
+    for (const { headDim, window } of manifest.layers) {
+      if (window === null) chunk = Math.min(chunk, await longestChunk(device, headDim));
     }
     const layers = manifest.layers.flatMap((_, l) => [`${l}.key`, `${l}.value`]);
     const session = await OrtSession.create(
@@ -126,7 +131,12 @@ export class OrtRunner implements StepRunner {
     );
     let kv: KvCache;
     try {
-      kv = await KvCache.create(session, { layers: manifest.layers, slots, context, half: false });
+      kv = await KvCache.create(session, {
+        layers: manifest.layers,
+        slots,
+        context,
+        half: manifest.form === "fp16",
+      });
     } catch (thrown) {
       session.close();
       throw thrown;
@@ -134,9 +144,16 @@ export class OrtRunner implements StepRunner {
     const runner = new OrtRunner(manifest, session, kv, { slots, context, chunk });
     try {
       runner.#fewestRows = await runner.#measureFewestRows();
+      if (device !== "cpu" && await runner.#dependsOnBatch()) {
+        manifest.batchDependence =
+          `on ${device} a request's logits change when a longer one decodes beside it`;
+      }
     } catch (thrown) {
       runner.close();
-      throw thrown;
+      if (!/requires f16/.test(messageOf(thrown))) throw thrown;
+      throw new BadInput(
+        `Cannot run ${manifest.variant} on ${device} as its adapter must compute with float16: it does not`,
+      );
     }
     return runner;
   }
@@ -198,6 +215,21 @@ export class OrtRunner implements StepRunner {
       if (alone.some((logit, i) => logit !== beside[i])) return 2;
     }
     return 1;
+  }
+
+  /** Whether a row comes out otherwise beside one that is far longer. */
+  async #dependsOnBatch(): Promise<boolean> {
+    if (this.slots < 2) return false;
+    const length = Math.min(this.chunk, this.context - 2), far = Math.min(this.context - 1, 4 * this.chunk);
+    const ids = Array.from({ length }, (_, i) => (i * 7919) % this.vocabSize);
+    for (const position of [1, length]) {
+      await this.prefill(0, ids.slice(0, position), 0, "none");
+      const row = { slot: 0, tokenId: 1, position }, other = { slot: 1, tokenId: 1, position: far };
+      const alone = (await this.decode([row], () => 0)).slice();
+      const beside = await this.decode([row, other], () => 0);
+      if (alone.some((logit, i) => logit !== beside[i])) return true;
+    }
+    return false;
   }
 
   close(): void {

@@ -76,6 +76,23 @@ sharedTest(
   },
 );
 
+for (const variant of ["fp32", "cheap"] as const) {
+  sharedTest(
+    `OrtRunner ${variant}: the last of four slots and an only slot decode to the same bits`,
+    async (shared) => {
+      const decoded: number[][] = [];
+      for (const slots of [4, 1]) {
+        await withRunner(shared, variant, { slots, chunk: 16 }, async (runner) => {
+          const slot = slots - 1; // a companion row, where one is needed, lies before or behind it
+          await runner.prefill(slot, [5, 6, 7], 0, "none");
+          decoded.push([...await runner.decode([{ slot, tokenId: 8, position: 3 }], () => 0)]);
+        });
+      }
+      assert.deepEqual(decoded[0], decoded[1]);
+    },
+  );
+}
+
 sharedTest(
   "OrtRunner keeps what a slot holds when others decode around it",
   (shared) =>
