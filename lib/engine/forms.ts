@@ -93,8 +93,8 @@ export async function prepareVariant(
   const ensured = await ensureVariant(options);
   const { manifest } = ensured;
   const { form = "blocks", device = "cpu" } = options;
-  if (device === "cuda" && manifest.form !== "export" && !form.startsWith("rows8")) {
-    await withCheckpoint(ensured, async (c) => await addForm(c, dir, { form: "fp16", codes: "int8" }));
+  if (device === "cuda" && manifest.form !== "export" && (form === "auto" || form === "blocks")) {
+    await withForm(ensured, "fp16");
     return { ...ensured, form: "fp16" };
   }
   if (manifest.form !== "blocks") {

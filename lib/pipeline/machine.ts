@@ -62,6 +62,7 @@ export function describeModel(
       kv_budget: memory.kvBudget,
       prefix_cache: prefixCache,
       ...(batchDependence !== null && { runs_at_batch_1: batchDependence }),
+      ...(manifest.batchDependence && { batch_dependence: manifest.batchDependence }),
     },
     chat_template: engine.tokenizer?.hasChatTemplate ?? false,
     machine: describeMachine(),

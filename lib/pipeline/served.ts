@@ -75,6 +75,7 @@ async function openVariant(
   );
   const batchDependence = manifest.export?.batchDependence ?? null;
   if (batchDependence !== null) print(`  The model runs at batch 1: ${batchDependence}`);
+  if (manifest.batchDependence) print(`  Answers depend on the batch: ${manifest.batchDependence}`);
   if (!engine.tokenizer?.hasChatTemplate) {
     print("  The model has no chat template: it is prompted with plain text");
   }
