@@ -1,5 +1,6 @@
 /** JupyterLab with the Deno kernel, in notebooks/. */
-import { ensureEnvironment, JUPYTER_VARIABLES, NOTEBOOKS } from "slolab/notebook/environment.ts";
+import { ensureEnvironment, NOTEBOOKS } from "slolab/notebook/environment.ts";
+import { startLab } from "slolab/notebook/lab.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
 
 const flags = {
@@ -21,11 +22,7 @@ await runCommand({
     const python = await ensureEnvironment({ print: console.log });
     if (setupOnly) return;
     console.log(`JupyterLab: opening ${NOTEBOOKS} on port ${port}; Ctrl-C ends it`);
-    const child = new Deno.Command(python, {
-      args: ["-m", "jupyterlab", `--port=${port}`, ...browser ? [] : ["--no-browser"]],
-      cwd: NOTEBOOKS,
-      env: JUPYTER_VARIABLES,
-    }).spawn();
+    const child = startLab({ python, port, browser });
     const wait = () => {}; // the terminal sends Ctrl-C to JupyterLab too, which asks before it ends
     const end = () => child.kill("SIGTERM");
     Deno.addSignalListener("SIGINT", wait);

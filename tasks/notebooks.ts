@@ -1,5 +1,5 @@
 /** The notebooks, executed headless and rendered. */
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { ensureEnvironment, ROOT } from "slolab/notebook/environment.ts";
 import { executeNotebook } from "slolab/notebook/execute.ts";
 import { listNotebooks } from "slolab/notebook/notebook.ts";
@@ -20,7 +20,7 @@ await runCommand({
   flags,
   examples: ["--quick", "--only 04_load", "--only 04 05 --quick --output-dir results/mine"],
   run: async ({ only, quick, folder, outputDir, cellTimeout }) => {
-    const notebooks = await listNotebooks(join(ROOT, folder));
+    const notebooks = await listNotebooks(resolve(ROOT, folder));
     const chosen = notebooks.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
     if (chosen.length === 0) {
       throw new BadInput(
@@ -36,7 +36,7 @@ await runCommand({
     for (const { name, path } of chosen) {
       const { ok, error, seconds, page } = await executeNotebook(path, {
         python,
-        outDir: join(ROOT, outputDir),
+        outDir: resolve(ROOT, outputDir),
         quick,
         cellTimeoutS: cellTimeout,
         onCell: ({ cell, of, seconds }) => {

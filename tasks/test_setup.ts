@@ -1,12 +1,12 @@
 /** Brings what the heavy tests need onto this machine, with one line for each thing; what fails is left to the tests. */
 import { join } from "node:path";
 import { findChromium } from "slolab/std/test_browser.ts";
-import { SHARED } from "slolab/std/test_support.ts";
+import { ROOT, SHARED } from "slolab/std/test_support.ts";
 
 /** Real models that the heavy tests open, as `../shared/models/fetch.py` names them. */
 const MODELS = ["smollm2", "gemma270", "qwen05"];
 
-/** Installs Debian's Chromium, pip and venv where they are missing and apt may, and fetches the real models. */
+/** Installs Debian's Chromium, pip and venv where they are missing and apt may, fetches the real models, and sets JupyterLab up. */
 export async function setUp(): Promise<void> {
   await step("Chromium, pip and venv", async () => {
     const packages = await missingPackages();
@@ -19,6 +19,17 @@ export async function setUp(): Promise<void> {
     if (SHARED === null) return "skipped, as ../shared is not beside the repository";
     const paths = await run("python3", join(SHARED, "models", "fetch.py"), ...MODELS);
     return `in ${join(paths.split("\n")[0], "..")}`;
+  });
+  await step("JupyterLab", async () => {
+    const lines = await run(
+      Deno.execPath(),
+      "run",
+      "-q",
+      "-P=lab",
+      join(ROOT, "tasks", "lab.ts"),
+      "--setup-only",
+    );
+    return lines.split("\n")[0];
   });
 }
 
