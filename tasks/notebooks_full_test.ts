@@ -111,7 +111,7 @@ needsTest("JupyterLab runs 04_load and draws its charts", NO_LAB ?? NO_BROWSER, 
     env: { [QUICK_VARIABLE]: "1", JUPYTER_TOKEN: "test" },
   });
   try {
-    await answers(`http://127.0.0.1:${port}/api?token=test`);
+    await Promise.race([answers(`http://127.0.0.1:${port}/api?token=test`), ended(lab)]);
     await inBrowser(async (browser) => {
       const url = `http://127.0.0.1:${port}/lab/tree/04_load.ipynb?token=test`;
       const size = { viewport: { width: 1400, height: 7000 } }; // it draws only what is in view
@@ -132,11 +132,21 @@ needsTest("JupyterLab runs 04_load and draws its charts", NO_LAB ?? NO_BROWSER, 
       assert.equal(await page.locator(".jp-OutputArea-output[data-mime-type*=error]").count(), 0);
     });
   } finally {
-    lab.kill("SIGTERM");
-    await lab.status;
+    await stop(lab);
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+async function ended(child: Deno.ChildProcess): Promise<never> {
+  throw new Error(`JupyterLab ended with code ${(await child.status).code}`);
+}
+
+async function stop(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGTERM");
+  } catch { /* it has ended by itself */ }
+  await child.status;
+}
 
 /** Waits until an address answers. */
 async function answers(url: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * The Python environment that notebooks run in: JupyterLab, nbconvert and nbclient as `notebooks/requirements.txt`
- * pins them, and the Deno kernel, registered inside it: nothing is written into the user's home.
+ * pins them, and the Deno kernel, registered inside it rather than in the user's home.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -18,7 +18,8 @@ export function startLab(
   { python, port, folder = NOTEBOOKS, browser = true, env }: LabOptions,
 ): Deno.ChildProcess {
   return new Deno.Command(python, {
-    args: ["-m", "jupyterlab", `--port=${port}`, ...browser ? [] : ["--no-browser"]],
+    // In containers the user is often root, whom JupyterLab refuses unless told otherwise.
+    args: ["-m", "jupyterlab", "--allow-root", `--port=${port}`, ...browser ? [] : ["--no-browser"]],
     cwd: folder,
     env: { ...JUPYTER_VARIABLES, ...env },
   }).spawn();

@@ -48,15 +48,16 @@ async function folders(dir: string): Promise<string[]> {
 }
 
 /**
- * Gives the folder of the run to report on: the newest; in quick mode, or where there is none, one of the
- * notebook's own, which is run where it is not there yet.
+ * Gives the folder of the run to report on: the newest, or where there is none, one of the notebook's own. In quick
+ * mode it is always run anew, in a folder that is its own to replace.
  */
 export async function ensureRun(settings: LabSettings): Promise<string> {
   const found = settings.quick ? null : await newestRun();
   if (found !== null) return found;
   const dir = join(RESULTS, OWN, settings.quick ? "quick" : "baseline");
   const asked = baselineSettings(settings);
-  if (await isRunOf(dir, asked)) return dir;
+  if (settings.quick) { if (await exists(dir)) await Deno.remove(dir, { recursive: true }); }
+  else if (await isRunOf(dir, asked)) return dir;
   await runBaseline(asked, {
     outputDir: dir,
     resume: false,

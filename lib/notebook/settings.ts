@@ -25,8 +25,9 @@ export interface LabSettings {
   mmluLimit: number;
   gsm8kLimit: number;
   gsm8kMaxTokens: number;
-  /** Questions of each data set whose logits are compared. */
+  /** Questions of each data set whose logits are compared, and the tokens of text that perplexity is taken over. */
   qualityQuestions: number;
+  qualityTextTokens: number;
   seed: number;
   /** When the notebook began, `performance.now()`. */
   startedAt: number;
@@ -52,12 +53,13 @@ export function labSettings(
       ? {
         slots: 4,
         concurrencies: [1, 4, 8],
-        numRequests: 12,
+        numRequests: 8,
         maxTokens: 16,
         mmluLimit: 16,
         gsm8kLimit: 4,
         gsm8kMaxTokens: 96,
         qualityQuestions: 2,
+        qualityTextTokens: 256,
       }
       : {
         slots: 8,
@@ -68,6 +70,7 @@ export function labSettings(
         gsm8kLimit: 60,
         gsm8kMaxTokens: 320,
         qualityQuestions: 32,
+        qualityTextTokens: Infinity,
       },
     ...changes,
   };

@@ -68,10 +68,18 @@ export function variantRows(built: readonly BuiltVariant[]): Row[] {
 
 /** Compares the logits of each variant with base's, over questions of the test split and a fixed text. */
 export function compareVariants(
-  { model, qualityQuestions }: Pick<LabSettings, "model" | "qualityQuestions">,
+  settings: Pick<LabSettings, "model" | "quick" | "qualityQuestions" | "qualityTextTokens">,
   data: LoadedData,
 ): Promise<Map<VariantName, VariantQuality>> {
-  return judgeVariants({ model, variants: VARIANTS, rounding: "fit", data, questions: qualityQuestions });
+  return judgeVariants({
+    model: settings.model,
+    variants: VARIANTS,
+    rounding: "fit",
+    data,
+    questions: settings.qualityQuestions,
+    textTokens: settings.qualityTextTokens,
+    save: !settings.quick,
+  });
 }
 
 export const QUALITY_HEAD = [

@@ -37,6 +37,8 @@ export interface VariantQuality {
   data_source: "benchmarks" | "sample";
   perplexity: number | null;
   text_sha256: string;
+  /** Of the text, those that perplexity is taken over. */
+  text_tokens: number;
   /** What the figures can't say where the source is itself quantised; else null. */
   note: string | null;
 }
@@ -50,6 +52,10 @@ export interface QualityOptions {
   cacheDir?: string;
   /** Questions of each data set (default 32). */
   questions?: number;
+  /** Most tokens of the fixed text (default: all). */
+  textTokens?: number;
+  /** Whether the figures are kept in `report.json` (default true). */
+  save?: boolean;
   /** Bytes of memory that are free (default: asks the system). */
   available?: number;
 }
@@ -59,7 +65,7 @@ export interface QualityOptions {
  * @throws {BadInput} where the model has no tokenizer, or memory for base and another variant is short.
  */
 export async function judgeVariants(options: QualityOptions): Promise<Map<VariantName, VariantQuality>> {
-  const { variants, rounding, data, questions = QUESTIONS } = options;
+  const { variants, rounding, data, questions = QUESTIONS, textTokens = Infinity, save = true } = options;
   const ensure = (variant: VariantName) => ensureVariant({ ...options, variant, rounding });
   const base = await ensure("base");
   const folders = new Map<VariantName, Awaited<ReturnType<typeof ensure>>>();
@@ -71,7 +77,7 @@ export async function judgeVariants(options: QualityOptions): Promise<Map<Varian
     throw new BadInput(`Cannot report on ${options.model} as it must have a tokenizer: it has none`);
   }
   const text = await Deno.readTextFile(fileURLToPath(new URL("../../data/report_text.txt", import.meta.url)));
-  const textIds = tokenizer.promptIds({ text }).slice(0, base.manifest.contextLength);
+  const textIds = tokenizer.promptIds({ text }).slice(0, Math.min(textTokens, base.manifest.contextLength));
   const prompts = choosePrompts(data, questions, (prompt) => tokenizer.promptIds(prompt).length);
   const promptIds = prompts.map(({ prompt }) => tokenizer.promptIds(prompt));
 
@@ -104,9 +110,11 @@ export async function judgeVariants(options: QualityOptions): Promise<Map<Varian
       data_source: data.isSample ? "sample" : "benchmarks",
       perplexity: onText[divergence ? at : 0].perplexity.variant,
       text_sha256: sha256(text),
+      text_tokens: textIds.length,
       note: sourceNote(manifest),
     };
     qualities.set(variant, quality);
+    if (!save) continue;
     const path = join(dir, "report.json");
     await writeJson(path, { ...await readJson<VariantReport>(path), quality });
   }

@@ -56,6 +56,17 @@ Deno.test("judgeVariants() finds cheap farther from base than med, and writes it
     assert.deepEqual(report.quality, cheap);
     assert.ok(report.matrices);
     assert.deepEqual(await judge(), qualities);
+    const quick = await judgeVariants({
+      ...lab,
+      variants,
+      rounding: "fit",
+      data,
+      questions: 1,
+      textTokens: 9,
+      save: false,
+    });
+    assert.deepEqual([quick.get("cheap")!.prompts, quick.get("cheap")!.text_tokens], [2, 9]);
+    assert.deepEqual((await readJson<Record<string, unknown>>(join(dir, "report.json"))).quality, cheap);
   }));
 
 Deno.test("judgeVariants() refuses with figures where memory is short, and a model without a tokenizer", () =>
