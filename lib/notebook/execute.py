@@ -10,6 +10,7 @@ rejection or an exception that no cell awaits: PRELUDE makes outputs of type err
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from queue import Empty
@@ -156,6 +157,7 @@ def execute(nb, folder, timeout_s, report):
 
 
 def main(source, out_ipynb, out_html, timeout_s):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the kernel ends with this process
     # The kernel prints to the same stdout: it gets stderr instead.
     lines = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -15,6 +15,8 @@ export interface ExecuteOptions {
   /** Further variables of the kernel's environment. */
   env?: Record<string, string>;
   onCell?: (cell: ExecutedCell) => void;
+  /** Stops the notebook, which is then a failure. */
+  signal?: AbortSignal;
 }
 
 /** A code cell that ended, counted from 1. */
@@ -51,6 +53,7 @@ export async function executeNotebook(path: string, options: ExecuteOptions): Pr
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal: options.signal,
   }).spawn();
   const errors = new Response(child.stderr).text();
   let end: Omit<Execution, "notebook" | "page"> | null = null;

@@ -142,6 +142,22 @@ needsTest(
 );
 
 needsTest(
+  "a notebook that is stopped takes its kernel with it, and keeps what it wrote",
+  LACKING,
+  () =>
+    inTemp(async (dir) => {
+      const stop = new AbortController();
+      const { ok, error, outputs } = await execute(dir, [
+        "console.log(Deno.pid)",
+        "await new Promise((r) => setTimeout(r, 60_000));",
+      ], { signal: stop.signal, onCell: () => setTimeout(() => stop.abort(), 500) });
+      assert.deepEqual([ok, error], [false, "it was interrupted"]);
+      const pid = Number(textsOf(outputs[0])[0]);
+      assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+    }),
+);
+
+needsTest(
   "the kernel is this Deno, in the notebook's folder, with the variables that it is given",
   LACKING,
   () =>
