@@ -1,5 +1,6 @@
 /** `deno task bench NAME`: the benchmarks, each a command with flags of its own. */
 import { runCommand } from "slolab/std/cli.ts";
+import { clientBenchmark } from "./client/command.ts";
 import { engineBenchmark } from "./engine/command.ts";
 import { stepsBenchmark } from "./engine_steps.ts";
 import { lmEvalBenchmark } from "./lm_eval.ts";
@@ -8,7 +9,8 @@ import { prefixBenchmark } from "./prefix.ts";
 import { soakBenchmark } from "./soak.ts";
 
 const [name, ...args] = Deno.args;
-if (name === "engine") await runCommand(engineBenchmark, args);
+if (name === "client") await runCommand(clientBenchmark, args);
+else if (name === "engine") await runCommand(engineBenchmark, args);
 else if (name === "lm-eval") await runCommand(lmEvalBenchmark, args);
 else if (name === "metrics") await runCommand(metricsBenchmark, args);
 else if (name === "prefix") await runCommand(prefixBenchmark, args);
@@ -18,7 +20,7 @@ else {
   console.error(
     `bench: Cannot run '${
       name ?? ""
-    }' as the benchmark must be one of engine, lm-eval, metrics, prefix, soak, steps: see deno task bench engine --help`,
+    }' as the benchmark must be one of client, engine, lm-eval, metrics, prefix, soak, steps: see deno task bench engine --help`,
   );
   Deno.exit(2);
 }
