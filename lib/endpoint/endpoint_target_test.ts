@@ -279,12 +279,14 @@ Deno.test("EndpointTarget says that a server ignores echo", () =>
         ? response(200, '{"tokens":[]}', JSON_TYPE) // as llama.cpp
         : response(
           200,
-          '{"choices":[{"text":".","index":0,"logprobs":{"content":[{"id":30,"logprob":-0.4}]}}]}',
+          `{"choices":[${
+            [0, 1].map((i) => `{"text":".","index":${i},"logprobs":{"content":[{"id":30,"logprob":-0.4}]}}`)
+          }]}`,
           JSON_TYPE,
         ),
     ), async (target) => {
     assert.match((await target.whyNotScore())!, /must echo the prompt's log-probabilities: it ignores echo/);
-    await assert.rejects(target.score({ messages: [{ role: "user", content: "a" }] }, ["b"]), {
+    await assert.rejects(target.score({ messages: [{ role: "user", content: "a" }] }, ["b", "c"]), {
       kind: "unsupported",
     });
   }));
