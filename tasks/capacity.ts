@@ -77,7 +77,7 @@ await runCommand({
     using interrupt = onInterrupt("Stopped: --resume goes on with the search");
     const options = runOptionsOf(o, "capacity", interrupt.signal);
     const capacity = await runCapacity({
-      target: targetOf(o),
+      target: await targetOf(o),
       workload: workloadOf(o, "questions"),
       search: {
         startRate: o.startRate,

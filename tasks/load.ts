@@ -66,7 +66,7 @@ await runCommand({
     using interrupt = onInterrupt("Stopped: --resume goes on with the rest");
     const options = runOptionsOf(o, "load", interrupt.signal);
     const summary = await runLoad({
-      target: targetOf(o),
+      target: await targetOf(o),
       pattern: {
         pattern: o.pattern as Pattern,
         concurrency: o.concurrency,

@@ -5,7 +5,15 @@ import { PROMPT_KINDS, type WorkloadSettings } from "slolab/pipeline/workload.ts
 import type { Flags, Values } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import type { Slo } from "slolab/types/mod.ts";
-import { memoryOf, MODEL_FLAGS, SETTINGS_FLAGS } from "./settings.ts";
+import {
+  commandOf,
+  ENDPOINT_FLAGS,
+  endpointOf,
+  memoryOf,
+  MODEL_FLAGS,
+  ONE_ENDPOINT_FLAGS,
+  SETTINGS_FLAGS,
+} from "./settings.ts";
 
 const { preprocess, seed, warmup, overlong, charts, json } = SETTINGS_FLAGS;
 
@@ -17,18 +25,8 @@ export const LOAD_FLAGS = {
     help: "prompts go on from KV of earlier ones (default off)",
   },
   overlong,
-  endpoint: {
-    type: "string",
-    help: "a server of OpenAI's protocol, http://host:port/v1, instead of a model in this process",
-  },
-  "endpoint-model": {
-    type: "string",
-    help: "the model that it is asked for (default: the one that it lists)",
-  },
-  "api-key": {
-    type: "string",
-    help: "what it is sent; $SLOLAB_API_KEY is not seen by other users of the machine",
-  },
+  ...ONE_ENDPOINT_FLAGS,
+  ...ENDPOINT_FLAGS,
   tokenizer: {
     type: "string",
     help: "a folder with the endpoint's tokenizer.json, for prompts of exact lengths",
@@ -71,13 +69,17 @@ export const LOAD_FLAGS = {
 
 type LoadValues = Values<typeof LOAD_FLAGS>;
 
-/** The target that the flags name. */
-export function targetOf(o: LoadValues): TargetSettings {
-  const { endpoint, endpointModel, tokenizer } = o;
-  if (endpoint !== undefined) return { endpoint, endpointModel, tokenizer, context: o.context };
-  const stray = Object.entries({ "endpoint-model": endpointModel, tokenizer, "api-key": o.apiKey })
-    .find(([, value]) => value !== undefined);
-  if (stray) throw new BadInput(`Cannot use --${stray[0]} as it belongs to --endpoint: that is not given`);
+/**
+ * The target that the flags name.
+ * @throws {BadInput} where flags of an endpoint are there without one, or its file cannot be used.
+ */
+export async function targetOf(o: LoadValues): Promise<TargetSettings> {
+  const { tokenizer } = o;
+  const endpoint = await endpointOf(o, o.variant);
+  if (endpoint !== undefined) return { endpoint, tokenizer, context: o.context };
+  if (tokenizer !== undefined) {
+    throw new BadInput("Cannot use --tokenizer as it belongs to an endpoint: none is named");
+  }
   return {
     model: o.model,
     variant: o.variant as VariantSettings["variant"],
@@ -107,17 +109,14 @@ export function sloOf(o: Pick<LoadValues, "sloTtftMs" | "sloTpotMs" | "sloE2eMs"
 
 /** Where a run goes and how it is repeated. */
 export function runOptionsOf(o: LoadValues, name: string, signal: AbortSignal) {
-  const args = Deno.args.filter((arg, i) =>
-    arg !== "--resume" && !/^--api[-_]key/.test(arg) && !/^--api[-_]key$/.test(Deno.args[i - 1] ?? "")
-  );
   return {
     outputDir: o.outputDir ?? `results/${name}_${o.endpoint === undefined ? o.variant : "endpoint"}`,
     resume: o.resume,
     preprocess: o.preprocess,
     rawDir: o.rawDir,
     dataDir: o.dataDir,
-    command: [`deno task ${name}`, ...args].join(" "),
-    apiKey: (o.apiKey ?? (o.endpoint && Deno.env.get("SLOLAB_API_KEY"))) || undefined,
+    command: commandOf(name, Deno.args),
+    apiKey: o.apiKey,
     print: o.json ? () => {} : console.log,
     signal,
   };

@@ -28,7 +28,7 @@ async function startLlama(python: string, shared: string, model: string) {
     text += value;
   }
   return {
-    endpoint: `http://127.0.0.1:${port}/v1`,
+    endpoint: { baseUrl: `http://127.0.0.1:${port}/v1` },
     async stop() {
       await reader.cancel();
       child.kill("SIGTERM");

@@ -147,7 +147,10 @@ Deno.test("runLoad() and runCapacity() drive an endpoint as they do a model", ()
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       (request) => app.fetch(request),
     );
-    const endpoint = { endpoint: `http://127.0.0.1:${http.addr.port}/v1`, tokenizer: target.model };
+    const endpoint = {
+      endpoint: { baseUrl: `http://127.0.0.1:${http.addr.port}/v1` },
+      tokenizer: target.model,
+    };
     try {
       await runLoad(
         loadSettings(endpoint, {

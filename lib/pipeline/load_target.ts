@@ -2,7 +2,7 @@
 import { readTokenizer } from "../engine/tokenizer.ts";
 import type { Tokenizer } from "../checkpoint/tokenizer.ts";
 import type { VariantName } from "../compress/variant.ts";
-import { EndpointTarget } from "../endpoint/mod.ts";
+import { type EndpointConfig, openEndpoint } from "../endpoint/mod.ts";
 import type { Overlong } from "../engine/engine.ts";
 import type { FormChoice } from "../engine/forms.ts";
 import type { Device } from "../engine/ort.ts";
@@ -24,10 +24,7 @@ export interface VariantSettings {
 }
 
 export interface EndpointSettings {
-  /** `http://host:port/v1`. */
-  endpoint: string;
-  /** Default: the one that the server lists. */
-  endpointModel?: string;
+  endpoint: EndpointConfig;
   /** A folder with `tokenizer.json`, for prompts of token ids. */
   tokenizer?: string;
   /** Tokens that prompt and answer may have together (default: what the server says, else no limit). */
@@ -55,7 +52,7 @@ export interface LoadTarget extends AsyncDisposable {
  * @throws {BadInput} where the model or the tokenizer cannot be had; an `EndpointError` where the server cannot.
  */
 export async function openTarget(settings: TargetSettings, apiKey?: string): Promise<LoadTarget> {
-  return "endpoint" in settings ? await openEndpoint(settings, apiKey) : await openVariant(settings);
+  return "endpoint" in settings ? await openRemote(settings, apiKey) : await openVariant(settings);
 }
 
 async function openVariant(settings: VariantSettings): Promise<LoadTarget> {
@@ -82,12 +79,8 @@ async function openVariant(settings: VariantSettings): Promise<LoadTarget> {
   };
 }
 
-async function openEndpoint(settings: EndpointSettings, apiKey?: string): Promise<LoadTarget> {
-  const target = await EndpointTarget.connect({
-    baseUrl: settings.endpoint,
-    model: settings.endpointModel,
-    apiKey,
-  });
+async function openRemote(settings: EndpointSettings, apiKey?: string): Promise<LoadTarget> {
+  const target = await openEndpoint(settings.endpoint, apiKey);
   const listed = await target.listModels().catch(() => []);
   const context = settings.context ?? listed.find((m) => m.id === target.model)?.maxModelLen ?? null;
   return {
@@ -96,8 +89,8 @@ async function openEndpoint(settings: EndpointSettings, apiKey?: string): Promis
     context,
     document: {
       model: { name: target.model },
-      endpoint: { url: target.baseUrl, context },
-      machine: describeMachine(),
+      endpoint: { base_url: target.baseUrl, model: target.model, api: target.api, max_model_len: context },
+      client_machine: describeMachine(),
       versions: describeVersions(),
     },
     fingerprint: { endpoint_model: target.model },
