@@ -3,17 +3,18 @@ import process from "node:process";
 import { join } from "node:path";
 import { DEFAULT_MODEL } from "slolab/checkpoint/catalogue.ts";
 import type { VariantReport } from "slolab/compress/build.ts";
-import { ensureVariant } from "slolab/compress/cache.ts";
 import { ROUNDINGS } from "slolab/compress/quantise.ts";
 import { VARIANTS } from "slolab/compress/variant.ts";
 import { loadOrBuild } from "slolab/data/mod.ts";
 import { judgeVariants, sourceNote } from "slolab/pipeline/variant_quality.ts";
 import { TEMPLATE_VERSIONS } from "slolab/prompts/mod.ts";
+import { prepareVariant } from "slolab/engine/forms.ts";
 import { runCommand } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import { readJson } from "slolab/std/files.ts";
 import { setQuiet } from "slolab/std/progress.ts";
 import { toRecord } from "slolab/types/mod.ts";
+import { FORM_FLAGS, formOf } from "./settings.ts";
 
 await runCommand({
   name: "compress",
@@ -32,6 +33,7 @@ await runCommand({
       default: "fit",
       help: "how scales are chosen: fit minimises the error, nearest takes the largest weight",
     },
+    ...FORM_FLAGS,
     report: {
       type: "boolean",
       help:
@@ -40,14 +42,19 @@ await runCommand({
     json: { type: "boolean", help: "one JSON document instead of the table" },
   },
   examples: ["", "--model Qwen/Qwen2.5-0.5B-Instruct --variants base,cheap", "--model model.gguf --report"],
-  run: async ({ model, variants: named, rounding: roundingName, report: judges, json }) => {
+  run: async ({ model, variants: named, rounding: roundingName, report: judges, json, ...formFlags }) => {
     setQuiet(json);
     const rounding = roundingName as typeof ROUNDINGS[number];
     const variants = VARIANTS.filter((v) => named.includes(v));
     const built = [];
     for (const variant of variants) {
       const startedAt = performance.now();
-      const ensured = await ensureVariant({ model, variant, rounding });
+      const ensured = await prepareVariant({
+        model,
+        variant,
+        rounding,
+        ...formOf(formFlags),
+      });
       const { dir, manifest } = ensured;
       if (manifest.export) {
         throw new BadInput(`Cannot compress ${model} as it must be a checkpoint: it is an ONNX export`);
@@ -59,6 +66,7 @@ await runCommand({
         bits_per_weight: manifest.bitsPerWeight,
         relative_error: report.relative_error,
         seconds: ensured.built ? (performance.now() - startedAt) / 1000 : null,
+        form: ensured.form,
         folder: dir,
         source: manifest.source,
       });
@@ -90,13 +98,14 @@ await runCommand({
       }
     };
     table([
-      ["variant", "MB", "bits a weight", "error", "seconds", "folder"],
+      ["variant", "MB", "bits a weight", "error", "seconds", "form", "folder"],
       ...built.map((b) => [
         b.variant,
         (b.bytes / 1e6).toFixed(1),
         b.bits_per_weight.toFixed(2),
         `${(100 * b.relative_error).toFixed(3)}%`,
         b.seconds?.toFixed(1) ?? "there already",
+        b.form,
         b.folder,
       ]),
     ]);

@@ -46,7 +46,25 @@ Deno.test("compress builds each variant once, models lists and removes them", ()
     const again = await deno("compress", "--model", model, "--variants", "med");
     assert.equal(again.code, 0, again.stderr);
     assert.match(again.stdout, new RegExp(`^Source: ${model} \\(path\\), SHA-256 ${source.sha256}\n`));
-    assert.match(again.stdout, /^ +med +0\.1 +9\.81 +0\.\d+% +there already {2}\//m);
+    assert.match(again.stdout, /^ +med +0\.1 +9\.81 +0\.\d+% +there already +blocks {2}\//m);
+
+    const pinned = await deno(
+      "compress",
+      "--model",
+      model,
+      "--variants",
+      "cheap",
+      "--form",
+      "rows8",
+      "--json",
+    );
+    assert.equal(JSON.parse(pinned.stdout).variants[0].form, "rows8");
+    const unknown = await deno("compress", "--model", model, "--form", "rows9");
+    assert.equal(unknown.code, 2);
+    assert.match(
+      unknown.stderr,
+      /^compress: Cannot use --form as it must be one of auto, blocks, [^\n]+rows9'\n$/,
+    );
 
     const listed = JSON.parse((await deno("models", "--json")).stdout);
     assert.equal(listed.entries.length, 3);

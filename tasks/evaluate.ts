@@ -5,11 +5,20 @@ import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import { onInterrupt } from "slolab/std/interrupt.ts";
 import { setQuiet } from "slolab/std/progress.ts";
-import { gsm8kTokens, memoryOf, MODEL_FLAGS, protocolOf, QUESTION_FLAGS } from "./settings.ts";
+import {
+  FORM_FLAGS,
+  formOf,
+  gsm8kTokens,
+  memoryOf,
+  MODEL_FLAGS,
+  protocolOf,
+  QUESTION_FLAGS,
+} from "./settings.ts";
 
 const flags = {
   variant: { type: "string", choices: VARIANTS, default: "med", help: "16, 8 or 4 bit" },
   ...MODEL_FLAGS,
+  form: { ...FORM_FLAGS.form, default: "blocks" },
   ...QUESTION_FLAGS,
   "mmlu-questions": { type: "integer", min: 0, help: "MMLU questions, drawn evenly (default: all)" },
   "gsm8k-questions": { type: "integer", min: 0, help: "GSM8K questions, drawn evenly (default: all)" },
@@ -49,6 +58,7 @@ await runCommand({
       model: o.model,
       variant: o.variant as EvaluationRunSettings["variant"],
       device: o.device as EvaluationRunSettings["device"],
+      ...formOf(o),
       ...memoryOf(o),
       mmluMaxTokens: o.maxTokens ?? 16,
       gsm8kMaxTokens: gsm8kTokens(o),

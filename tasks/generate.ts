@@ -5,7 +5,7 @@ import { type Flags, runCommand } from "slolab/std/cli.ts";
 import { BadInput } from "slolab/std/errors.ts";
 import { setQuiet } from "slolab/std/progress.ts";
 import { toRecord } from "slolab/types/mod.ts";
-import { MEMORY_FLAGS, memoryOf } from "./settings.ts";
+import { FORM_FLAGS, formOf, MEMORY_FLAGS, memoryOf } from "./settings.ts";
 
 const flags = {
   prompt: { type: "string", help: "the user's message", short: "p" },
@@ -23,6 +23,7 @@ const flags = {
   "top-k": { type: "integer", default: 0, min: 0, help: "0 is all tokens" },
   seed: { type: "integer", help: "repeats a draw (default: another each time)" },
   stop: { type: "strings", help: "strings that end the answer" },
+  ...FORM_FLAGS,
   context: MEMORY_FLAGS.context,
   "kv-memory": MEMORY_FLAGS["kv-memory"],
   raw: { type: "boolean", help: "the prompt as it is, without the chat template" },
@@ -38,13 +39,14 @@ await runCommand({
     '--prompt "A story about a fox." --variant cheap --temperature 0.8 --seed 1',
     '--prompt "2 + 2 =" --raw --max-tokens 8 --json',
   ],
-  async run({ prompt, model, variant, device, context, kvMemory, raw, json, ...sampling }) {
+  async run({ prompt, model, variant, device, context, kvMemory, form, tune, raw, json, ...sampling }) {
     if (!prompt) throw new BadInput("Cannot generate as --prompt must say something: it is empty");
     setQuiet(json);
     await using server = new SingleVariantServer({
       model,
       variant: variant as typeof VARIANTS[number],
       device: device as typeof DEVICES[number],
+      ...formOf({ form, tune }),
       ...memoryOf({ slots: 1, context, kvMemory }),
     });
     const encoder = new TextEncoder();

@@ -8,7 +8,7 @@ import type { ServedModel } from "slolab/serve/answer.ts";
 import { createApp } from "slolab/serve/app.ts";
 import { listen } from "slolab/serve/listen.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
-import { MEMORY_FLAGS, memoryOf } from "./settings.ts";
+import { FORM_FLAGS, formOf, MEMORY_FLAGS, memoryOf } from "./settings.ts";
 
 const flags = {
   model: {
@@ -31,6 +31,7 @@ const flags = {
   host: { type: "string", default: "127.0.0.1", help: "address to listen on; 0.0.0.0 is all" },
   port: { type: "integer", default: 8000, min: 0, max: 65_535, help: "0 is any free one" },
   device: { type: "string", choices: DEVICES, default: "cpu", help: "where the models run" },
+  ...FORM_FLAGS,
   ...MEMORY_FLAGS,
   "prefix-cache": {
     type: "string",
@@ -73,6 +74,7 @@ await runCommand({
       prefixCache: options.prefixCache === "on",
       model,
       device,
+      ...formOf(options),
     };
     for (const variant of distinct) {
       const server = loaded.use(new SingleVariantServer({ ...shared, variant }));

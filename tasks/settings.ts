@@ -3,6 +3,7 @@ import { DEFAULT_MODEL } from "slolab/checkpoint/catalogue.ts";
 import { type VariantName, VARIANTS } from "slolab/compress/variant.ts";
 import { type EndpointConfig, readBaseUrl, readEndpoints } from "slolab/endpoint/mod.ts";
 import type { MemoryRequest } from "slolab/engine/memory_plan.ts";
+import { FORM_CHOICES, type FormChoice } from "slolab/engine/forms.ts";
 import { DEVICES } from "slolab/engine/ort.ts";
 import { LM_EVAL_MAX_TOKENS } from "slolab/eval/mod.ts";
 import { DEFAULT_SLO } from "slolab/metrics/mod.ts";
@@ -40,6 +41,27 @@ export function memoryOf(o: Values<typeof MEMORY_FLAGS>): MemoryRequest {
   };
 }
 
+/** How a variant's matrices are multiplied. */
+export const FORM_FLAGS = {
+  form: {
+    type: "string",
+    choices: FORM_CHOICES,
+    default: "auto",
+    help:
+      "how matrices of med and cheap are multiplied: auto takes the fastest here that keeps their quality",
+  },
+  tune: {
+    type: "boolean",
+    default: true,
+    help: "let auto measure the forms on a machine that is new to the variant; --no-tune: else blocks",
+  },
+} satisfies Flags;
+
+/** What the form flags say. */
+export function formOf(o: Values<typeof FORM_FLAGS>): { form: FormChoice; tune: boolean } {
+  return { form: o.form as FormChoice, tune: o.tune };
+}
+
 /** The model that is asked, and where it runs. */
 export const MODEL_FLAGS = {
   model: {
@@ -49,6 +71,7 @@ export const MODEL_FLAGS = {
     help: "a name of the catalogue, a hub id (owner/name), a folder or a .gguf file",
   },
   device: { type: "string", choices: DEVICES, default: "cpu", help: "where the model runs" },
+  ...FORM_FLAGS,
   ...MEMORY_FLAGS,
 } satisfies Flags;
 
@@ -242,6 +265,7 @@ export function settingsOf(
     ...protocolOf(o, preset.mmluMethod),
     model: o.model,
     device: o.device as BaselineSettings["device"],
+    ...formOf(o),
     ...memoryOf(o),
     prefixCache: o.prefixCache as BaselineSettings["prefixCache"],
     overlong: o.overlong as BaselineSettings["overlong"],

@@ -19,6 +19,7 @@ const flags = {
   },
   ...SETTINGS_FLAGS,
   ...ENDPOINT_FLAGS,
+  form: { ...SETTINGS_FLAGS.form, default: "blocks" },
   "output-dir": {
     type: "string",
     default: "results/study",

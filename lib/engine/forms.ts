@@ -58,6 +58,12 @@ export interface PrepareOptions extends EnsureOptions, Pick<SessionOptions, "dev
   tune?: boolean;
 }
 
+/** A variant, the form that it runs in, and the measurement that chose it: null where none did. */
+export interface PreparedVariant extends EnsuredVariant {
+  form: VariantManifest["form"];
+  tuning: Tuning | null;
+}
+
 /** What a choice holds for. */
 export type Machine = Pick<Tuning, "cpu" | "threads" | "ort_version">;
 
@@ -83,37 +89,31 @@ const HERE: Tuner = {
 
 /**
  * Finds or builds a variant and the graph of a form; `auto` takes this machine's fastest, which is measured the
- * first time.
- * @throws {BadInput} where the model cannot be had, or the variant has no such form.
+ * first time. Base and exports have one form alone, which they run in whatever is asked.
+ * @throws {BadInput} where the model cannot be had or have the form.
  */
 export async function prepareVariant(
   options: PrepareOptions,
   tuner: Tuner = HERE,
-): Promise<EnsuredVariant & { form: VariantManifest["form"] }> {
+): Promise<PreparedVariant> {
   const ensured = await ensureVariant(options);
   const { manifest } = ensured;
   const { form = "blocks", device = "cpu" } = options;
   if (device === "cuda" && manifest.form !== "export" && (form === "auto" || form === "blocks")) {
     await withForm(ensured, "fp16");
-    return { ...ensured, form: "fp16" };
+    return { ...ensured, form: "fp16", tuning: null };
   }
-  if (manifest.form !== "blocks") {
-    if (form !== "auto" && options.form !== undefined && manifest.form !== "export") {
-      throw new BadInput(
-        `Cannot run ${manifest.variant} as ${form} as its form must be ${manifest.form}: only med and cheap have others`,
-      );
-    }
-    return { ...ensured, form: manifest.form };
-  }
+  if (manifest.form !== "blocks") return { ...ensured, form: manifest.form, tuning: null };
   if (form === "auto") {
-    if (device !== "cpu") return { ...ensured, form: "blocks" };
-    return { ...ensured, form: await tunedForm(ensured, options, tuner) };
+    if (device !== "cpu") return { ...ensured, form: "blocks", tuning: null };
+    const tuning = await tune(ensured, options, tuner);
+    return { ...ensured, form: tuning?.chosen ?? "blocks", tuning };
   }
   if (form !== "blocks") {
     if (device !== "cpu") throw new BadInput(`Cannot run ${form} on ${device} as its device must be cpu`);
     await withForm(ensured, form);
   }
-  return { ...ensured, form };
+  return { ...ensured, form, tuning: null };
 }
 
 async function withCheckpoint<T>(
@@ -128,12 +128,12 @@ async function withCheckpoint<T>(
   }
 }
 
-/** This machine's choice, from the variant's report or measured now. */
-async function tunedForm(
+/** This machine's choice, from the variant's report or measured now; null where it must not be measured. */
+async function tune(
   ensured: EnsuredVariant,
   options: PrepareOptions,
   tuner: Tuner,
-): Promise<FormName> {
+): Promise<Tuning | null> {
   const { dir, manifest } = ensured;
   const machine = tuner.machine(options.threads ?? navigator.hardwareConcurrency);
   const path = join(dir, "report.json");
@@ -143,17 +143,18 @@ async function tunedForm(
   const known = (await read()).tuning?.find(isHere);
   if (known) {
     await withForm(ensured, known.chosen);
-    return known.chosen;
+    return known;
   }
-  if (options.tune === false) return "blocks";
+  if (options.tune === false) return null;
   say(`  Choosing the fastest form of ${manifest.variant} on this machine`);
   const candidates = await tuner.time(ensured, options);
   const chosen = await chooseForm(candidates, () => tuner.distances(ensured, options));
+  const tuning: Tuning = { ...machine, chosen, candidates };
   const report = await read(), others = report.tuning?.filter((t) => !isHere(t)) ?? [];
-  await writeJson(path, { ...report, tuning: [...others, { ...machine, chosen, candidates }] });
+  await writeJson(path, { ...report, tuning: [...others, tuning] });
   const [best, blocks] = [chosen, "blocks"].map((f) => candidates.find((c) => c.form === f)!.workload_ms);
   say(`  Form ${chosen}, ${(blocks / best).toFixed(2)} times as fast as blocks`);
-  return chosen;
+  return tuning;
 }
 
 /** Sees to it that the graph of a form is there. */

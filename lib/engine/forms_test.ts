@@ -117,17 +117,17 @@ Deno.test("prepareVariant() times, judges and keeps the forms of a model", () =>
     for (const c of candidates) assert.ok(c.workload_ms > 0 && c.decode_8_ms > 0 && c.prefill_128_ms > 0);
   }));
 
-Deno.test("prepareVariant() refuses a form that base has not, and one that is not the CPU's", () =>
+Deno.test("prepareVariant() refuses a form that the device has not, and runs base in its own", () =>
   inTemp(async (dir) => {
     await writeTinyChatModel(join(dir, "m"));
     const options = { model: join(dir, "m"), cacheDir: join(dir, "cache"), onProgress: () => {} };
     await assert.rejects(
-      prepareVariant({ ...options, variant: "base", form: "rows8" }),
-      (e) => e instanceof BadInput && /base as rows8 as its form must be float/.test(e.message),
-    );
-    await assert.rejects(
       prepareVariant({ ...options, variant: "med", form: "rows8", device: "webgpu" }),
       (e) => e instanceof BadInput && /its device must be cpu/.test(e.message),
     );
-    assert.equal((await prepareVariant({ ...options, variant: "base", form: "auto" })).form, "float");
+    for (const form of ["auto", "blocks", "rows8"] as const) {
+      assert.equal((await prepareVariant({ ...options, variant: "base", form })).form, "float");
+    }
+    const auto = await prepareVariant({ ...options, variant: "med", form: "auto", device: "webgpu" });
+    assert.deepEqual([auto.form, auto.tuning], ["blocks", null]);
   }));

@@ -13,7 +13,7 @@ import type {
 import { ensureDevice } from "./device.ts";
 import { Engine, type EngineStats, type Overlong } from "./engine.ts";
 import { ExportRunner } from "./export_runner.ts";
-import { type FormChoice, prepareVariant } from "./forms.ts";
+import { type FormChoice, prepareVariant, type Tuning } from "./forms.ts";
 import { availableMemory, type MemoryPlan, type MemoryRequest, planMemory } from "./memory_plan.ts";
 import { OrtRunner, type OrtRunnerOptions } from "./ort_runner.ts";
 import type { StepRunner } from "./runner.ts";
@@ -33,6 +33,8 @@ export interface ServerOptions extends Omit<LoadOptions, "form" | "shallow"> {
   variant: VariantName;
   /** Default `blocks`; `auto` is this machine's fastest. */
   form?: FormChoice;
+  /** Whether `auto` may measure (default true). */
+  tune?: boolean;
   cacheDir?: string;
 }
 
@@ -88,10 +90,13 @@ export async function loadEngine(
   return { engine, manifest, memory };
 }
 
+/** A loaded variant, and how its form was chosen: null where none was. */
+export type Served = Awaited<ReturnType<typeof loadEngine>> & { tuning: Tuning | null };
+
 export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
   readonly name: string;
   readonly #options: ServerOptions;
-  #loaded: ReturnType<typeof loadEngine> | null = null;
+  #loaded: Promise<Served> | null = null;
   #engine: Engine | null = null;
 
   /** Nothing is loaded before the first use; `create` loads at once. */
@@ -110,13 +115,13 @@ export class SingleVariantServer implements InferenceTarget, AsyncDisposable {
    * Finds or builds the variant and loads it; later calls give the same.
    * @throws {BadInput} where the model cannot be had or the device is not there.
    */
-  start(): ReturnType<typeof loadEngine> {
+  start(): Promise<Served> {
     return this.#loaded ??= (async () => {
       await ensureDevice(this.#options.device); // what lacks shows before anything is downloaded or built
-      const { dir, form } = await prepareVariant(this.#options);
+      const { dir, form, tuning } = await prepareVariant(this.#options);
       const loaded = await loadEngine(dir, { ...this.#options, form });
       this.#engine = loaded.engine;
-      return loaded;
+      return { ...loaded, tuning };
     })();
   }
 

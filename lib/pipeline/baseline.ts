@@ -30,7 +30,9 @@ export interface BaselineSettings extends ProtocolSettings {
   variant: VariantName | null;
   /** A server that is driven in the engine's place. */
   endpoint?: EndpointConfig;
+  /** Default `blocks`. */
   form?: FormChoice;
+  tune?: boolean;
   device: Device;
   slots?: number;
   context?: number;

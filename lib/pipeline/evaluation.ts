@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import type { VariantName } from "../compress/variant.ts";
 import type { MemoryRequest } from "../engine/memory_plan.ts";
+import type { FormChoice } from "../engine/forms.ts";
 import type { Device } from "../engine/ort.ts";
 import { SingleVariantServer } from "../engine/single_variant_server.ts";
 import { accuracyReport, type EvaluationResults, HeldOutEvaluator } from "../eval/mod.ts";
@@ -29,6 +30,9 @@ export interface EvaluationRunSettings extends ProtocolSettings, MemoryRequest {
   model: string;
   variant: VariantName;
   device: Device;
+  /** Default `blocks`. */
+  form?: FormChoice;
+  tune?: boolean;
   mmluMaxTokens: number;
   gsm8kMaxTokens: number;
   /** Questions of each data set, drawn evenly over the strata (default: all). */
@@ -71,6 +75,7 @@ export async function runEvaluation(
     ...toRecord(settings),
     model_sha256: manifest.source.sha256,
     builder_version: manifest.builderVersion,
+    form_run: manifest.form,
     questions_sha256: questions.dataSha256,
   };
   const evaluator = new HeldOutEvaluator(engine, questions.asked, {

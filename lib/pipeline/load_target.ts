@@ -13,11 +13,13 @@ import { describeMachine, describeModel, describeVersions } from "./machine.ts";
 export interface VariantSettings {
   model: string;
   variant: VariantName;
+  /** Default `blocks`. */
   form?: FormChoice;
   device: Device;
   slots?: number;
   context?: number;
   kvMemory?: number;
+  tune?: boolean;
   overlong: Overlong;
   /** Default off: load measures prompts that are read. */
   prefixCache?: "on" | "off";
@@ -67,7 +69,11 @@ async function openVariant(settings: VariantSettings): Promise<LoadTarget> {
     tokenizer: engine.tokenizer,
     context,
     document: describeModel(started, settings, prefixCache),
-    fingerprint: { model_sha256: source.sha256, builder_version: manifest.builderVersion },
+    fingerprint: {
+      model_sha256: source.sha256,
+      builder_version: manifest.builderVersion,
+      form_run: manifest.form,
+    },
     lines: [
       `Model: ${manifest.model} (${source.kind}: ${source.location}, SHA-256 ${source.sha256.slice(0, 16)})`,
       `Variant: ${manifest.variant}, ${

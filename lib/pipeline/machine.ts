@@ -35,7 +35,7 @@ export function describeVersions(): Record<string, string> {
 
 /** Describes a variant as it is served, and what it is served on. */
 export function describeModel(
-  { manifest, engine, memory }: Awaited<ReturnType<SingleVariantServer["start"]>>,
+  { manifest, engine, memory, tuning }: Awaited<ReturnType<SingleVariantServer["start"]>>,
   { device, overlong }: { device: Device; overlong?: Overlong },
   prefixCache: unknown,
 ) {
@@ -50,6 +50,7 @@ export function describeModel(
     },
     variant: manifest.variant,
     form: manifest.form,
+    tuning,
     bytes: manifest.bytes,
     bits_per_weight: manifest.bitsPerWeight,
     device,

@@ -55,7 +55,8 @@ async function openVariant(
   print: BaselineOptions["print"],
 ): Promise<Served> {
   const server = new SingleVariantServer({ ...settings, variant: variant!, prefixCache: false });
-  const { engine, manifest, memory } = await server.start();
+  const started = await server.start();
+  const { engine, manifest, memory } = started;
   const { source } = manifest;
   print(
     `  Model: ${manifest.model} (${source.kind}: ${source.location}, SHA-256 ${source.sha256.slice(0, 16)})`,
@@ -81,8 +82,12 @@ async function openVariant(
   }
   return {
     target: engine,
-    identity: { model_sha256: source.sha256, builder_version: manifest.builderVersion },
-    description: describeModel({ manifest, engine, memory }, settings, prefixCache),
+    identity: {
+      model_sha256: source.sha256,
+      builder_version: manifest.builderVersion,
+      form_run: manifest.form,
+    },
+    description: describeModel(started, settings, prefixCache),
     evaluatorOptions: evaluatorOptions(questions, engine),
     prepare: (part) => engine.prefixCache = prefixCache[part] === "on",
     [Symbol.asyncDispose]: () => server.close(),
