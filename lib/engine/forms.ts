@@ -194,6 +194,7 @@ const ROUNDS = 5, PAST = 200, PROMPT = 128;
 /** Times a few layers of the real shape in each form, one after another in each round, and the head. */
 async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): Promise<Candidate[]> {
   const type = await exactCodes(), { dir, manifest } = ensured;
+  const context = Math.min(PAST, manifest.contextLength);
   const forms = await withCheckpoint(ensured, async (checkpoint) => {
     const forms = formsOf(describeModel(checkpoint.config));
     for (const form of forms) await addForm(checkpoint, dir, { form, codes: type, shallow: true });
@@ -207,12 +208,15 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
         shallow: true,
         threads,
         slots: 32,
-        context: PAST + 32,
+        context,
         spinUs: 0, // the others' threads must not spin meanwhile
       });
       runners.push({ form, runner, times: new Map() });
     }
-    const prompt = Array.from({ length: PROMPT }, (_, i) => (i * 7919) % manifest.vocabSize);
+    const prompt = Array.from(
+      { length: Math.min(PROMPT, context) },
+      (_, i) => (i * 7919) % manifest.vocabSize,
+    );
     for (let round = 0; round < ROUNDS; round++) {
       for (const { runner, times } of runners) {
         const time = async (key: string, run: () => Promise<unknown>) => {
@@ -223,8 +227,14 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
         };
         await time("prefill", () => runner.prefill(0, prompt, 0, "none"));
         for (const batch of [1, 8, 32]) {
-          const rows = Array.from({ length: batch }, (_, slot) => ({ slot, tokenId: slot, position: PAST }));
-          await time(`head ${batch}`, () => runner.prefill(0, prompt, 0, [PROMPT - batch, PROMPT]));
+          const rows = Array.from(
+            { length: batch },
+            (_, slot) => ({ slot, tokenId: slot % manifest.vocabSize, position: context - 1 }),
+          );
+          await time(
+            `head ${batch}`,
+            () => runner.prefill(0, prompt, 0, [Math.max(0, prompt.length - batch), prompt.length]),
+          );
           await time(`decode ${batch}`, () => runner.decode(rows, () => 0));
         }
       }

@@ -64,6 +64,7 @@ export async function summariseStudy(
   const alike = (run: RunDocument) => ({
     ...run.fingerprint,
     variant: null,
+    form_run: null,
     ...(run.endpoint ? { model: null, endpoint: null, endpoint_model: null } : {}),
   });
   for (const [i, run] of runs.entries()) {
