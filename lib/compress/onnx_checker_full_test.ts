@@ -5,7 +5,7 @@ import { openCheckpoint } from "../checkpoint/open.ts";
 import { TINY_MODELS } from "../checkpoint/testing/golden.ts";
 import { pythonVenv, runPython } from "../std/test_python.ts";
 import { inTemp, needsTest, SHARED } from "../std/test_support.ts";
-import { addForm, buildVariant } from "./build.ts";
+import { addForm, buildVariant, graphFile } from "./build.ts";
 
 const CHECK = `
 import onnx, sys
@@ -39,7 +39,7 @@ for (const name of TINY_MODELS) {
             const source = { kind: "path", location: folder, revision: null, sha256: "" } as const;
             await buildVariant(checkpoint, { model: name, variant, outDir, source });
             await addForm(checkpoint, outDir, { form: "fp16", codes: "int8" });
-            paths.push(join(outDir, "model.onnx"), join(outDir, "fp16.onnx"));
+            paths.push(join(outDir, "model.onnx"), join(outDir, graphFile("fp16", "int8")));
           }
         } finally {
           checkpoint.close();
