@@ -57,6 +57,8 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
         );
         assert.equal(endpoint.model, "m");
         assert.ok(String(command).includes("--api-key *** --num-requests"), String(command));
+        const chosen = ["--endpoints", endpoints, "--variant", "cheap", ...asked.slice(load.length)];
+        await run("evaluate", ...chosen, "--output-dir", join(dir, "asked"));
         await run("study", "--endpoints", endpoints, ...asked, "--output-dir", join(dir, "study"));
         const keys = new Set(requests.map((r) => r.headers.get("authorization")));
         assert.deepEqual([...keys], ["Bearer shh", "Bearer hush"]);

@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { writeTinyChatModel } from "../checkpoint/testing/tiny_chat_model.ts";
-import type { VariantName } from "../compress/variant.ts";
-import type { EndpointConfig } from "../endpoint/mod.ts";
-import { SingleVariantServer } from "../engine/single_variant_server.ts";
-import { createApp } from "../serve/app.ts";
-import { DataPreprocessor } from "../data/mod.ts";
-import { SampleSource } from "../data/raw_source.ts";
 import { readPredictions } from "../eval/mod.ts";
 import { readRequestRecords } from "../load/mod.ts";
 import { BadInput } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
-import { setQuiet } from "../std/progress.ts";
-import { ROOT } from "../std/test_support.ts";
 import { type BaselineSettings, runBaseline } from "./baseline.ts";
-import { runEvaluation } from "./evaluation.ts";
 import { runStudy } from "./study.ts";
+import { inLab as inAnyLab, type Lab, withServed } from "./testing/lab.ts";
 
 const SETTINGS: Omit<BaselineSettings, "model"> = {
   preset: "test",
@@ -37,30 +28,20 @@ const SETTINGS: Omit<BaselineSettings, "model"> = {
   seed: 1,
 };
 
-/** A model, the sample's data and a cache in a folder that goes away. */
-async function inLab(
-  run: (lab: {
-    dir: string;
-    settings: BaselineSettings;
-    baseline: (
-      changes?: Partial<BaselineSettings>,
-      o?: { resume?: boolean; signal?: AbortSignal },
-    ) => Promise<string>;
-  }) => Promise<void>,
+/** A lab, and the baseline in it. */
+function inLab(
+  run: (
+    lab: Lab & {
+      settings: BaselineSettings;
+      baseline: (
+        changes?: Partial<BaselineSettings>,
+        o?: { resume?: boolean; signal?: AbortSignal },
+      ) => Promise<string>;
+    },
+  ) => Promise<void>,
 ): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  const cache = Deno.env.get("XDG_CACHE_HOME");
-  Deno.env.set("XDG_CACHE_HOME", join(dir, "cache"));
-  setQuiet(true);
-  try {
-    const model = join(dir, "model");
-    await writeTinyChatModel(model);
-    const dataDir = join(dir, "data");
-    await new DataPreprocessor({
-      source: new SampleSource(join(ROOT, "data", "sample")),
-      outputDir: dataDir,
-      onLine: () => {},
-    }).runPipeline();
+  return inAnyLab((lab) => {
+    const { dir, model, dataDir } = lab;
     const settings = { ...SETTINGS, model };
     const baseline: Parameters<typeof run>[0]["baseline"] = async (changes, o) => {
       let text = "";
@@ -75,13 +56,8 @@ async function inLab(
       });
       return text;
     };
-    await run({ dir, settings, baseline });
-  } finally {
-    setQuiet(false);
-    if (cache === undefined) Deno.env.delete("XDG_CACHE_HOME");
-    else Deno.env.set("XDG_CACHE_HOME", cache);
-    await Deno.remove(dir, { recursive: true });
-  }
+    return run({ ...lab, settings, baseline });
+  });
 }
 
 Deno.test("runBaseline() shows the four steps and leaves every file with the keys that readers know", () =>
@@ -155,61 +131,6 @@ Deno.test("runBaseline() goes on with a stopped run, under its own settings alon
     assert.equal(await Deno.readTextFile(join(dir, "out.1", "requests_concurrency_1.jsonl")), kept);
   }));
 
-Deno.test("runEvaluation() asks as lm-eval does, without load, and resumes", () =>
-  inLab(async ({ dir, settings }) => {
-    const out = join(dir, "evaluated");
-    const evaluate = (resume: boolean, changes = {}) =>
-      runEvaluation({
-        model: settings.model,
-        variant: "med",
-        device: "cpu",
-        slots: 4,
-        context: 128,
-        mmluMethod: "loglikelihood",
-        protocol: "lm-eval",
-        mmluMaxTokens: 1,
-        gsm8kMaxTokens: 3,
-        limit: 1,
-        mmluLimit: 3,
-        seed: 1,
-        ...changes,
-      }, {
-        outputDir: out,
-        resume,
-        preprocess: false,
-        rawDir,
-        command: "deno task evaluate",
-        print: () => {},
-      });
-    const rawDir = join(dir, "raw");
-    await writeRawSample(rawDir);
-    const results = await evaluate(false);
-    assert.deepEqual([results.mmlu.total_count, results.gsm8k.total_count], [3, 1]);
-    assert.deepEqual([results.shots, results.chat_template_applied], [{ mmlu: 0, gsm8k: 5 }, false]);
-    const [prediction] = (await readPredictions(join(out, "predictions.jsonl"))).slice(-1);
-    assert.ok(prediction.promptTokensCut > 0);
-    assert.equal((await readJson<{ status: string }>(join(out, "run.json"))).status, "complete");
-    assert.match(
-      await Deno.readTextFile(join(out, "report.html")),
-      /Protocol of lm-evaluation-harness 0\.4\.13.*without a chat template; .*: MMLU 0, GSM8K 5\./,
-    );
-    const kept = await Deno.readTextFile(join(out, "predictions.jsonl"));
-    assert.deepEqual(await evaluate(true), results);
-    assert.equal(await Deno.readTextFile(join(out, "predictions.jsonl")), kept);
-    await assert.rejects(() => evaluate(true, { shots: 1 }), /Cannot resume .* as shots must be/);
-  }));
-
-/** The sample's files under the names that a folder of raw data has. */
-async function writeRawSample(dir: string): Promise<void> {
-  const names = { mmlu: ["test", "dev"], gsm8k: ["test", "train"] };
-  for (const [name, [asked, shown]] of Object.entries(names)) {
-    await Deno.mkdir(join(dir, name), { recursive: true });
-    const from = join(ROOT, "data", "sample");
-    await Deno.copyFile(join(from, `${name}.jsonl`), join(dir, name, `${asked}.jsonl`));
-    await Deno.copyFile(join(from, `${name}_${shown}.jsonl`), join(dir, name, `${shown}.jsonl`));
-  }
-}
-
 Deno.test("runStudy() compares variants question by question and skips those that are complete", () =>
   inLab(async ({ dir, settings }) => {
     const { variant: _, ...rest } = settings;
@@ -231,35 +152,11 @@ Deno.test("runStudy() compares variants question by question and skips those tha
     assert.match(await Deno.readTextFile(join(dir, "study", "study.md")), /cheap/);
   }));
 
-/** The lab's model behind a server. */
-async function withServed(
-  settings: BaselineSettings,
-  variants: VariantName[],
-  run: (endpoints: Map<VariantName, EndpointConfig>) => Promise<void>,
-): Promise<void> {
-  const servers = await Promise.all(
-    variants.map((variant) => SingleVariantServer.create({ ...settings, variant, prefixCache: false })),
-  );
-  const models = await Promise.all(servers.map(async (server, i) => ({
-    id: `tiny/${variants[i]}`,
-    engine: (await server.start()).engine,
-  })));
-  const { fetch: handle } = createApp({ models, maxQueue: 32 });
-  const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => handle(request));
-  const baseUrl = `http://127.0.0.1:${http.addr.port}/v1`;
-  try {
-    await run(new Map(variants.map((variant) => [variant, { baseUrl, model: `tiny/${variant}` }])));
-  } finally {
-    await http.shutdown();
-    for (const server of servers) await server.close();
-  }
-}
-
 Deno.test("runBaseline() drives an endpoint as it drives the engine behind it, and says what it drove", () =>
   inLab(async ({ dir, settings, baseline }) => {
     await baseline();
     await Deno.rename(join(dir, "out"), join(dir, "engine"));
-    await withServed(settings, ["med"], async (endpoints) => {
+    await withServed(settings.model, ["med"], async (endpoints) => {
       const { model: _, ...endpoint } = endpoints.get("med")!;
       const text = await baseline({ endpoint, model: endpoint.baseUrl, variant: null });
       assert.match(text, /EVALUATION: ENDPOINT http:/);
@@ -295,7 +192,7 @@ Deno.test("runBaseline() drives an endpoint as it drives the engine behind it, a
 Deno.test("runStudy() takes endpoints for variants", () =>
   inLab(async ({ dir, settings }) => {
     const { variant: _, ...rest } = settings;
-    await withServed(settings, ["base", "cheap"], async (endpoints) => {
+    await withServed(settings.model, ["base", "cheap"], async (endpoints) => {
       const study = await runStudy(["base", "cheap"], { ...rest, concurrencies: [2] }, {
         outputDir: join(dir, "study"),
         preprocess: false,

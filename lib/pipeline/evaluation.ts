@@ -6,29 +6,26 @@
  */
 import { join } from "node:path";
 import type { VariantName } from "../compress/variant.ts";
+import type { EndpointConfig } from "../endpoint/mod.ts";
 import type { MemoryRequest } from "../engine/memory_plan.ts";
 import type { FormChoice } from "../engine/forms.ts";
 import type { Device } from "../engine/ort.ts";
-import { SingleVariantServer } from "../engine/single_variant_server.ts";
 import { accuracyReport, type EvaluationResults, HeldOutEvaluator } from "../eval/mod.ts";
 import { writeHtmlReport } from "../report/mod.ts";
 import { writeJson } from "../std/files.ts";
 import { toRecord } from "../types/mod.ts";
-import { describeModel } from "./machine.ts";
-import {
-  type DataOptions,
-  evaluatorOptions,
-  lmEvalAsked,
-  loadData,
-  ownQuestions,
-  type ProtocolSettings,
-} from "./questions.ts";
+import { type DataOptions, lmEvalAsked, loadData, ownQuestions, type ProtocolSettings } from "./questions.ts";
 import { checkRunFolder, openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
+import { openServed } from "./served.ts";
 
 /** What is asked of which model: all of it is in `run.json`, and must be equal for a run to be resumed. */
 export interface EvaluationRunSettings extends ProtocolSettings, MemoryRequest {
+  /** Of an endpoint: its address where it is to choose its model. */
   model: string;
-  variant: VariantName;
+  /** Null for an endpoint that stands for none. */
+  variant: VariantName | null;
+  /** A server that is asked in the engine's place. */
+  endpoint?: EndpointConfig;
   device: Device;
   /** Default `blocks`. */
   form?: FormChoice;
@@ -48,11 +45,13 @@ export interface EvaluationRunOptions extends DataOptions {
   resume: boolean;
   /** How to repeat the run. */
   command: string;
+  /** The endpoint's (default: the environment's). */
+  apiKey?: string;
   signal?: AbortSignal;
 }
 
 /**
- * Evaluates a variant.
+ * Evaluates a variant or an endpoint.
  * @throws {BadInput} for settings, data or a model that cannot be used, and for a folder that cannot be resumed.
  */
 export async function runEvaluation(
@@ -66,20 +65,15 @@ export async function runEvaluation(
     : ownQuestions(await loadData(options), settings);
   if (questions.isSample) print("These are the sample questions, not those of MMLU and GSM8K.");
 
-  await using server = new SingleVariantServer({ ...settings, prefixCache: true });
-  const served = await server.start();
-  const { engine, manifest } = served;
-  const { slots, context } = engine.stats;
-  print(`Model: ${manifest.model} ${manifest.variant}, ${slots} slots of ${context} tokens`);
+  await using served = await openServed({ ...settings, prefixCache: "on" }, questions, options);
+  served.prepare("evaluation");
   const fingerprint = {
     ...toRecord(settings),
-    model_sha256: manifest.source.sha256,
-    builder_version: manifest.builderVersion,
-    form_run: manifest.form,
+    ...served.identity,
     questions_sha256: questions.dataSha256,
   };
-  const evaluator = new HeldOutEvaluator(engine, questions.asked, {
-    ...evaluatorOptions(questions, engine),
+  const evaluator = new HeldOutEvaluator(served.target, questions.asked, {
+    ...served.evaluatorOptions,
     mmluMaxTokens: settings.mmluMaxTokens,
     gsm8kMaxTokens: settings.gsm8kMaxTokens,
     mmluLimit: settings.mmluLimit,
@@ -97,7 +91,7 @@ export async function runEvaluation(
     command: options.command,
     started_at: [...earlier?.started_at ?? [], new Date().toISOString()],
     data_source: dataSource,
-    ...describeModel(served, settings, "on"),
+    ...served.description,
     questions: questions.sources,
     fingerprint,
   };

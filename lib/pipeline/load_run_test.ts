@@ -1,44 +1,30 @@
 /** Load and capacity end to end, on a tiny model in this process and behind our own server. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { writeTinyChatModel } from "../checkpoint/testing/tiny_chat_model.ts";
-import { DataPreprocessor } from "../data/mod.ts";
-import { SampleSource } from "../data/raw_source.ts";
 import { readRequestRecords } from "../load/mod.ts";
 import { type CapacityDocument, type MetricsDocument, readLevels } from "../metrics/mod.ts";
-import { createApp } from "../serve/app.ts";
-import { SingleVariantServer } from "../engine/single_variant_server.ts";
 import { BadInput } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
-import { setQuiet } from "../std/progress.ts";
-import { ROOT } from "../std/test_support.ts";
 import { type CapacitySettings, runCapacity } from "./capacity_run.ts";
 import { type LoadRunSettings, runLoad, type RunOptions } from "./load_run.ts";
 import type { VariantSettings } from "./load_target.ts";
+import { inLab as inAnyLab, withServed } from "./testing/lab.ts";
 
 const SLO = { ttftMs: 60_000, tpotMs: null, e2eMs: null };
 
-interface Lab {
-  dir: string;
-  target: VariantSettings;
-  options: RunOptions;
-  /** What was printed. */
-  text: () => string;
-}
-
-/** A model, the sample's data and a cache in a folder that goes away. */
-async function inLab(run: (lab: Lab) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  const cache = Deno.env.get("XDG_CACHE_HOME");
-  Deno.env.set("XDG_CACHE_HOME", join(dir, "cache"));
-  setQuiet(true);
-  try {
-    const model = join(dir, "model"), dataDir = join(dir, "data");
-    await writeTinyChatModel(model);
-    const source = new SampleSource(join(ROOT, "data", "sample"));
-    await new DataPreprocessor({ source, outputDir: dataDir, onLine: () => {} }).runPipeline();
+/** A lab, and what a run in it is given. */
+function inLab(
+  run: (lab: {
+    dir: string;
+    target: VariantSettings;
+    options: RunOptions;
+    /** What was printed. */
+    text: () => string;
+  }) => Promise<void>,
+): Promise<void> {
+  return inAnyLab(({ dir, model, dataDir }) => {
     let text = "";
-    await run({
+    return run({
       dir,
       target: { model, variant: "med", device: "cpu", slots: 4, context: 512, overlong: "truncate-left" },
       options: {
@@ -51,12 +37,7 @@ async function inLab(run: (lab: Lab) => Promise<void>): Promise<void> {
       },
       text: () => text,
     });
-  } finally {
-    setQuiet(false);
-    if (cache === undefined) Deno.env.delete("XDG_CACHE_HOME");
-    else Deno.env.set("XDG_CACHE_HOME", cache);
-    await Deno.remove(dir, { recursive: true });
-  }
+  });
 }
 
 const loadSettings = (
@@ -140,18 +121,8 @@ Deno.test("runLoad() goes on with a stopped level under its own settings alone",
 
 Deno.test("runLoad() and runCapacity() drive an endpoint as they do a model", () =>
   inLab(async ({ dir, target, options }) => {
-    await using server = new SingleVariantServer({ ...target, prefixCache: false });
-    const { engine } = await server.start();
-    const app = createApp({ models: [{ id: "tiny/med", engine }], maxQueue: 64 });
-    const http = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      (request) => app.fetch(request),
-    );
-    const endpoint = {
-      endpoint: { baseUrl: `http://127.0.0.1:${http.addr.port}/v1` },
-      tokenizer: target.model,
-    };
-    try {
+    await withServed(target.model, ["med"], async (endpoints) => {
+      const endpoint = { endpoint: endpoints.get("med")!, tokenizer: target.model };
       await runLoad(
         loadSettings(endpoint, {
           workload: {
@@ -199,9 +170,7 @@ Deno.test("runLoad() and runCapacity() drive an endpoint as they do a model", ()
       const spec = await readJson<Record<string, unknown>>(join(out, "curve.vl.json"));
       assert.match(String(spec.$schema), /vega-lite\/v5/);
       assert.match(await Deno.readTextFile(join(out, "report.html")), /What is the capacity/);
-    } finally {
-      await http.shutdown();
-    }
+    });
   }));
 
 Deno.test("runLoad() refuses what it cannot send, before it leaves anything", () =>

@@ -21,6 +21,13 @@ export interface Served extends AsyncDisposable {
   prepare(part: "load" | "evaluation"): void;
 }
 
+/** What is opened; a baseline's settings are such. */
+export type ServedSettings =
+  & Pick<BaselineSettings, "model" | "variant" | "endpoint" | "form" | "tune" | "device">
+  & Pick<BaselineSettings, "slots" | "context" | "kvMemory" | "prefixCache" | "protocol" | "mmluMethod">
+  & Partial<Pick<BaselineSettings, "overlong">>
+  & { mmluLimit?: number | null };
+
 const BITS: Record<VariantName, string> = {
   base: "16-BIT WEIGHTS",
   med: "8-BIT QUANTIZATION",
@@ -29,7 +36,7 @@ const BITS: Record<VariantName, string> = {
 };
 
 /** What a run's heading calls it. */
-export function titleOf({ variant, endpoint }: BaselineSettings): string {
+export function titleOf({ variant, endpoint }: Pick<ServedSettings, "variant" | "endpoint">): string {
   const name = variant?.toUpperCase();
   if (endpoint) return `${name ? `${name}, ` : ""}ENDPOINT ${endpoint.baseUrl}`;
   return `${name}-ONLY SERVER (${BITS[variant!]})`;
@@ -40,7 +47,7 @@ export function titleOf({ variant, endpoint }: BaselineSettings): string {
  * @throws {BadInput} where that cannot be done, or letters are to be scored and an endpoint cannot.
  */
 export function openServed(
-  settings: BaselineSettings,
+  settings: ServedSettings,
   questions: AskedQuestions,
   options: Pick<BaselineOptions, "print" | "apiKey">,
 ): Promise<Served> {
@@ -50,7 +57,7 @@ export function openServed(
 }
 
 async function openVariant(
-  { variant, ...settings }: BaselineSettings,
+  { variant, ...settings }: ServedSettings,
   questions: AskedQuestions,
   print: BaselineOptions["print"],
 ): Promise<Served> {
@@ -95,7 +102,7 @@ async function openVariant(
 }
 
 async function openRemote(
-  { endpoint, variant, mmluLimit, mmluMethod }: BaselineSettings,
+  { endpoint, variant, protocol, mmluLimit, mmluMethod }: ServedSettings,
   { fewShot }: AskedQuestions,
   { print, apiKey }: Pick<BaselineOptions, "print" | "apiKey">,
 ): Promise<Served> {
@@ -109,14 +116,16 @@ async function openRemote(
     if (mmluMethod === "loglikelihood" && mmluLimit !== 0) {
       const why = await target.whyNotScore();
       if (why !== null) {
+        const instead = protocol === "lm-eval" ? "" : "--mmlu-method generate, or ";
         throw new BadInput(
-          `Cannot score the letters of mmlu as ${target.name} must tell log-likelihoods (use --mmlu-method generate, ` +
-            `or --mmlu-questions 0): ${why}`,
+          `Cannot score the letters of mmlu as ${target.name} must tell log-likelihoods (use ${instead}` +
+            `--mmlu-questions 0): ${why}`,
         );
       }
       const messages = [{ role: "user" as const, content: "The answer is" }];
-      scoresMessages = api === "chat" && await target.whyNotScore({ messages }) === null;
-      if (!scoresMessages) {
+      scoresMessages = api === "chat" && protocol !== "lm-eval" &&
+        await target.whyNotScore({ messages }) === null;
+      if (!scoresMessages && protocol !== "lm-eval") {
         print("  Letters are scored behind plain text: the endpoint tokenizes no messages");
       }
     }
