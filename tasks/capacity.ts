@@ -1,4 +1,7 @@
-/** The highest rate at which a variant or an endpoint meets its SLOs. */
+/** The highest rate at which a variant, an endpoint or each of several endpoints meets its SLOs. */
+import { join } from "node:path";
+import { VARIANTS } from "slolab/compress/variant.ts";
+import { runCapacities } from "slolab/pipeline/capacities.ts";
 import { type CapacitySettings, runCapacity } from "slolab/pipeline/capacity_run.ts";
 import { writeCapacityCharts } from "slolab/report/mod.ts";
 import { type Flags, runCommand } from "slolab/std/cli.ts";
@@ -6,6 +9,7 @@ import { BadInput } from "slolab/std/errors.ts";
 import { onInterrupt } from "slolab/std/interrupt.ts";
 import { setQuiet } from "slolab/std/progress.ts";
 import { LOAD_FLAGS, runOptionsOf, sloOf, targetOf, workloadOf } from "./load_settings.ts";
+import { endpointsOf } from "./settings.ts";
 
 const flags = {
   attainment: {
@@ -46,6 +50,15 @@ const flags = {
   },
   shape: { type: "number", min: 0, default: 0.5, help: "of gamma gaps: 1 is Poisson, less is burstier" },
   ...LOAD_FLAGS,
+  variant: {
+    type: "string",
+    choices: VARIANTS,
+    help: "16, 8 or 4 bit (default med; of --endpoints: each that the file names, one after the other)",
+  },
+  "output-dir": {
+    type: "string",
+    help: "where the results go (default results/capacity_VARIANT; of --endpoints: results/capacity)",
+  },
 } satisfies Flags;
 
 await runCommand({
@@ -57,6 +70,7 @@ await runCommand({
     "--slo-ttft-ms 2000 --slo-tpot-ms 200 --attainment 0.9",
     "--variant cheap --prompts synthetic --input-tokens 128 --output-tokens 32 --start-rate 0.5 --precision 0.2",
     "--slo-ttft-ms 500 --slo-tpot-ms 50 --endpoint http://127.0.0.1:8000/v1 --start-rate 4",
+    "--endpoints deploy/endpoints.json --slo-ttft-ms 500 --slo-tpot-ms 50",
     "--output-dir results/capacity_med --resume",
   ],
   run: async (o) => {
@@ -75,10 +89,9 @@ await runCommand({
       );
     }
     using interrupt = onInterrupt("Stopped: --resume goes on with the search");
-    const options = runOptionsOf(o, "capacity", interrupt.signal);
-    const capacity = await runCapacity({
-      target: await targetOf(o),
-      workload: workloadOf(o, "questions"),
+    const one = { ...o, variant: o.variant ?? "med" };
+    const settings: Omit<CapacitySettings, "target"> = {
+      workload: workloadOf(one, "questions"),
       search: {
         startRate: o.startRate,
         minRate: o.minRate,
@@ -97,7 +110,19 @@ await runCommand({
       timeoutMs: o.timeoutMs,
       slo: sloOf(o),
       seed: o.seed,
-    }, options);
+    };
+    const endpoints = o.variant === undefined && o.endpoint === undefined && await endpointsOf(o);
+    if (endpoints) {
+      const { tokenizer, context, outputDir = "results/capacity" } = o;
+      const targets = new Map([...endpoints].map(([v, endpoint]) => [v, { endpoint, tokenizer, context }]));
+      const options = runOptionsOf({ ...one, outputDir }, "capacity", interrupt.signal);
+      const summary = await runCapacities(targets, settings, options);
+      if (o.charts) { for (const v of endpoints.keys()) await writeCapacityCharts(join(outputDir, v)); }
+      if (o.json) console.log(JSON.stringify(summary, null, 2));
+      return;
+    }
+    const options = runOptionsOf(one, "capacity", interrupt.signal);
+    const capacity = await runCapacity({ ...settings, target: await targetOf(one) }, options);
     if (o.charts) await writeCapacityCharts(options.outputDir);
     if (o.json) console.log(JSON.stringify(capacity, null, 2));
   },

@@ -1,5 +1,5 @@
 /** Flags that load and capacity share, and what they set. */
-import { VARIANTS } from "slolab/compress/variant.ts";
+import { type VariantName, VARIANTS } from "slolab/compress/variant.ts";
 import type { TargetSettings, VariantSettings } from "slolab/pipeline/load_target.ts";
 import { PROMPT_KINDS, type WorkloadSettings } from "slolab/pipeline/workload.ts";
 import type { Flags, Values } from "slolab/std/cli.ts";
@@ -77,13 +77,16 @@ type LoadValues = Values<typeof LOAD_FLAGS>;
 export async function targetOf(o: LoadValues): Promise<TargetSettings> {
   const { tokenizer } = o;
   const endpoint = await endpointOf(o, o.variant);
-  if (endpoint !== undefined) return { endpoint, tokenizer, context: o.context };
+  if (endpoint !== undefined) {
+    const variant = o.endpoint === undefined ? o.variant as VariantName : undefined;
+    return { endpoint, variant, tokenizer, context: o.context };
+  }
   if (tokenizer !== undefined) {
     throw new BadInput("Cannot use --tokenizer as it belongs to an endpoint: none is named");
   }
   return {
     model: o.model,
-    variant: o.variant as VariantSettings["variant"],
+    variant: o.variant as VariantName,
     device: o.device as VariantSettings["device"],
     ...formOf(o),
     ...memoryOf(o),

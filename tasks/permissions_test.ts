@@ -31,6 +31,8 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
     await run("generate", ...model, "--prompt", "Hello", "--max-tokens", "2");
     const load = ["--num-requests", "2", "--concurrencies", "1", "--max-tokens", "2", "--data-subset", "4"];
     await run("baseline", ...model, ...load, "--output-dir", join(dir, "run"), "--export", "aiperf");
+    const probe = ["--max-probes", "1", "--max-probe-requests", "2", "--start-rate", "50"];
+    probe.push("--max-tokens", "2", "--data-subset", "2");
     const answer = streamOf([
       '{"choices":[{"delta":{"content":"A"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}',
       "[DONE]",
@@ -59,6 +61,7 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
         assert.ok(String(command).includes("--api-key *** --num-requests"), String(command));
         const chosen = ["--endpoints", endpoints, "--variant", "cheap", ...asked.slice(load.length)];
         await run("evaluate", ...chosen, "--output-dir", join(dir, "asked"));
+        await run("capacity", "--endpoints", endpoints, ...probe, "--output-dir", join(dir, "capacities"));
         await run("study", "--endpoints", endpoints, ...asked, "--output-dir", join(dir, "study"));
         const keys = new Set(requests.map((r) => r.headers.get("authorization")));
         assert.deepEqual([...keys], ["Bearer shh", "Bearer hush"]);
@@ -86,26 +89,7 @@ Deno.test("deno.json gives each task the permissions that it needs", async (t) =
       "--charts",
     );
     await run("report", join(dir, "load"));
-    const probe = [
-      "--max-probes",
-      "1",
-      "--max-probe-requests",
-      "2",
-      "--max-tokens",
-      "2",
-      "--data-subset",
-      "2",
-    ];
-    await run(
-      "capacity",
-      ...model,
-      ...probe,
-      "--start-rate",
-      "50",
-      "--output-dir",
-      join(dir, "capacity"),
-      "--charts",
-    );
+    await run("capacity", ...model, ...probe, "--output-dir", join(dir, "capacity"), "--charts");
     await run("report", join(dir, "capacity"));
     await run("models");
   } finally {

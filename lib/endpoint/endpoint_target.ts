@@ -105,6 +105,21 @@ export class EndpointTarget implements InferenceTarget, AsyncDisposable {
   }
 
   /**
+   * Tokens that prompt and answer may have together; null where the server does not say.
+   * @throws {EndpointError} where it cannot be connected to.
+   */
+  async contextLength(): Promise<number | null> {
+    try {
+      return (await this.listModels()).find((m) => m.id === this.model)?.maxModelLen ?? null;
+    } catch (thrown) {
+      if (thrown instanceof EndpointError && /^(refused|unreachable|connect_timeout)$/.test(thrown.kind)) {
+        throw thrown;
+      }
+      return null;
+    }
+  }
+
+  /**
    * Answers one prompt. A string is a user's message for `chat`, plain text for `completions`, where messages are
    * joined by empty lines.
    * @throws {RangeError} where the server says that the prompt does not fit.

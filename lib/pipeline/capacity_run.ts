@@ -33,7 +33,8 @@ export interface CapacitySettings {
 
 /**
  * Runs a capacity search.
- * @throws {BadInput} for settings, data or a target that cannot be used, and for a folder that cannot be resumed.
+ * @throws {BadInput} for settings, data or a target that cannot be used, and for a folder that cannot be resumed; an
+ * `Error` where every request failed.
  */
 export async function runCapacity(
   settings: CapacitySettings,
@@ -88,8 +89,13 @@ export async function runCapacity(
     onProbe: (probe) => print(probeLine(probe)),
     signal,
   });
-  await writeAtomic(join(outputDir, "curve.csv"), curveCsv(capacity));
+  await writeAtomic(join(outputDir, "curve.csv"), curveCsv(capacity.curve));
   await writeJson(join(outputDir, "curve.vl.json"), capacityChart(capacity).spec);
+  if (capacity.curve.every((probe) => probe.e2e_p50_ms === null)) {
+    throw new Error(
+      `Cannot call this search a success as a request must succeed: all failed, see ${outputDir}`,
+    );
+  }
   await saveRun(outputDir, { ...run, status: "complete" });
   print(`\n${capacityWords(capacity)}`);
   print(`Report: ${await writeCapacityReport(outputDir)}`);
@@ -111,8 +117,8 @@ function probeLine(row: ProbeRow): string {
     }${reason}`;
 }
 
-/** The curve as CSV, a line a probe, ascending by rate. */
-export function curveCsv({ curve }: CapacityDocument): string {
+/** A curve as CSV, a line a probe. */
+export function curveCsv(curve: readonly ProbeRow[]): string {
   const rows = curve.map(({ attainment_ci: [lower, upper], ...row }) => ({
     ...row,
     attainment_ci_lower: lower,

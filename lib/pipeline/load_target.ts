@@ -27,6 +27,8 @@ export interface VariantSettings {
 
 export interface EndpointSettings {
   endpoint: EndpointConfig;
+  /** The one that it stands for. */
+  variant?: VariantName;
   /** A folder with `tokenizer.json`, for prompts of token ids. */
   tokenizer?: string;
   /** Tokens that prompt and answer may have together (default: what the server says, else no limit). */
@@ -87,14 +89,15 @@ async function openVariant(settings: VariantSettings): Promise<LoadTarget> {
 
 async function openRemote(settings: EndpointSettings, apiKey?: string): Promise<LoadTarget> {
   const target = await openEndpoint(settings.endpoint, apiKey);
-  const listed = await target.listModels().catch(() => []);
-  const context = settings.context ?? listed.find((m) => m.id === target.model)?.maxModelLen ?? null;
+  const told = await target.contextLength();
+  const context = settings.context ?? told;
   return {
     target,
     tokenizer: settings.tokenizer === undefined ? null : await readTokenizer(settings.tokenizer),
     context,
     document: {
       model: { name: target.model },
+      ...(settings.variant && { variant: settings.variant }),
       endpoint: { base_url: target.baseUrl, model: target.model, api: target.api, max_model_len: context },
       client_machine: describeMachine(),
       versions: describeVersions(),

@@ -109,8 +109,7 @@ async function openRemote(
   const target = await openEndpoint(endpoint!, apiKey);
   try {
     const { baseUrl, model, api } = target;
-    const listed = await target.listModels().catch(() => []);
-    const maxModelLen = listed.find((m) => m.id === model)?.maxModelLen ?? null;
+    const maxModelLen = await target.contextLength();
     print(`  Endpoint: ${baseUrl}, model ${model}, ${api}`);
     let scoresMessages = false;
     if (mmluMethod === "loglikelihood" && mmluLimit !== 0) {
