@@ -1,69 +1,21 @@
 /** Our client, evaluator and load generators against llama.cpp's own server, with a real model. */
 import assert from "node:assert/strict";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { poisson } from "../load/arrivals.ts";
 import { OpenLoopLoadGenerator, readRequestRecords } from "../load/mod.ts";
 import { readPredictions } from "../eval/mod.ts";
 import { BadInput } from "../std/errors.ts";
-import { exists, readJson } from "../std/files.ts";
+import { readJson } from "../std/files.ts";
 import { setQuiet } from "../std/progress.ts";
-import { inTemp, needsTest, ROOT, SHARED } from "../std/test_support.ts";
-import { pythonVenv } from "../std/test_python.ts";
-import { DataPreprocessor } from "../data/mod.ts";
-import { SampleSource } from "../data/raw_source.ts";
+import { inTemp, needsTest } from "../std/test_support.ts";
 import { type BaselineSettings, runBaseline } from "../pipeline/baseline.ts";
+import { writeSampleData } from "../pipeline/testing/lab.ts";
 import { EndpointTarget } from "./mod.ts";
-
-const MODEL = join(homedir(), ".cache", "slolab-test-models", "SmolLM2-135M-Instruct.Q4_1.gguf");
-const SCRIPT = SHARED && join(SHARED, "peers", "llama_server.py");
-
-const python = SCRIPT !== null && await exists(MODEL) ? await pythonVenv(["xllamacpp==2026.10.11549"]) : null;
-const lacking = SCRIPT === null
-  ? "../shared is not beside the repository"
-  : !await exists(MODEL)
-  ? `${MODEL} is not there`
-  : python === null
-  ? "Python with xllamacpp can't be had"
-  : null;
-
-/** Starts the server on a free port, and ends it. */
-async function withLlama(run: (baseUrl: string) => Promise<void>): Promise<void> {
-  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = free.addr as Deno.NetAddr;
-  free.close();
-  const child = new Deno.Command(python!, {
-    args: [SCRIPT!, MODEL, String(port), "4", "1"],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const baseUrl = `http://127.0.0.1:${port}/v1`;
-  try {
-    let isEnded = false;
-    child.status.then(() => isEnded = true);
-    for (;;) { // it listens before the model is loaded, and answers 503 until then
-      if (isEnded) throw new Error("the server did not start");
-      const response = await fetch(`${baseUrl}/models`).catch(() => null);
-      await response?.body?.cancel();
-      const health = response?.ok ? await fetch(`http://127.0.0.1:${port}/health`).catch(() => null) : null;
-      await health?.body?.cancel();
-      if (health?.ok) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    await run(baseUrl);
-  } finally {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // ended already
-    }
-    await child.status;
-  }
-}
+import { LLAMA_LACKS, withLlama } from "./testing/llama_server.ts";
 
 needsTest(
   "EndpointTarget, load and baseline drive a llama.cpp server",
-  lacking,
+  LLAMA_LACKS,
   (t) =>
     withLlama(async (baseUrl) => {
       await t.step("streams, token counts, errors and aborts", async () => {
@@ -119,11 +71,7 @@ needsTest(
           setQuiet(true);
           try {
             const dataDir = join(dir, "data");
-            await new DataPreprocessor({
-              source: new SampleSource(join(ROOT, "data", "sample")),
-              outputDir: dataDir,
-              onLine: () => {},
-            }).runPipeline();
+            await writeSampleData(dataDir);
             const settings: BaselineSettings = {
               preset: "test",
               model: baseUrl,
