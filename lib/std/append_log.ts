@@ -6,6 +6,8 @@
  */
 import { dirname } from "node:path";
 import { BadInput, messageOf } from "./errors.ts";
+import { exists } from "./files.ts";
+import { type LinesRead, readLines } from "./lines.ts";
 
 /** What a log needs of a file that is open for appending. */
 export interface LogFile {
@@ -52,22 +54,16 @@ export class AppendLog {
     kind: LogKind,
   ): Promise<{ log: AppendLog; records: LogRecord[] }> {
     await Deno.mkdir(dirname(path), { recursive: true });
-    let bytes = new Uint8Array();
-    try {
-      bytes = await Deno.readFile(path);
-    } catch (thrown) {
-      if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-    }
-    if (bytes.length > 0 && !resume) {
+    const size = await exists(path) ? (await Deno.stat(path)).size : 0;
+    if (size > 0 && !resume) {
       throw new BadInput(
-        `Cannot log ${kind.noun} to ${path} as it must not exist before the work begins: it holds ${bytes.length} bytes`,
+        `Cannot log ${kind.noun} to ${path} as it must not exist before the work begins: it holds ${size} bytes`,
       );
     }
-    const whole = bytes.lastIndexOf(10) + 1;
-    const records = parse(new TextDecoder().decode(bytes.subarray(0, whole)), path, kind);
+    const { records, wholeBytes } = size > 0 ? await parse(path, kind) : { records: [], wholeBytes: 0 };
     const file = await Deno.open(path, { append: true, create: true });
-    if (whole < bytes.length) file.truncateSync(whole);
-    return { log: new AppendLog(path, kind, file, whole, records.length), records };
+    if (wholeBytes < size) file.truncateSync(wholeBytes);
+    return { log: new AppendLog(path, kind, file, wholeBytes, records.length), records };
   }
 
   /**
@@ -105,18 +101,17 @@ export class AppendLog {
  */
 export async function readLog(path: string, kind: LogKind): Promise<LogRecord[]> {
   try {
-    const text = await Deno.readTextFile(path);
-    return parse(text.slice(0, text.lastIndexOf("\n") + 1), path, kind);
+    return (await parse(path, kind)).records;
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
     throw new BadInput(`Cannot read ${path} as it must exist: there is no such file`);
   }
 }
 
-function parse(text: string, path: string, kind: LogKind): LogRecord[] {
+async function parse(path: string, kind: LogKind): Promise<LinesRead & { records: LogRecord[] }> {
   const records: LogRecord[] = [];
-  for (const [i, line] of text.split("\n").entries()) {
-    if (line.trim() === "") continue;
+  const read = await readLines(path, (line, number) => {
+    if (line.trim() === "") return;
     let value: unknown;
     try {
       value = JSON.parse(line);
@@ -125,12 +120,12 @@ function parse(text: string, path: string, kind: LogKind): LogRecord[] {
     }
     if (typeof value !== "object" || value === null || !kind.isRecord(value as LogRecord)) {
       throw new BadInput(
-        `Cannot read ${path} as each line must be the record of ${kind.noun}: line ${i + 1} is '${
+        `Cannot read ${path} as each line must be the record of ${kind.noun}: line ${number} is '${
           line.slice(0, 60)
         }'`,
       );
     }
     records.push(value as LogRecord);
-  }
-  return records;
+  });
+  return { ...read, records };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AppendLog, type LogFile, type LogRecord, readLog } from "./append_log.ts";
 import { exitCodeOf } from "./cli.ts";
 import { BadInput } from "./errors.ts";
+import { inTemp } from "./test_support.ts";
 
 const kind = { noun: "a thing", isRecord: (r: LogRecord) => typeof r.id === "number" };
 
@@ -64,3 +65,25 @@ Deno.test("open() cuts off a torn last line, goes on after the whole ones, and r
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("a log longer than what is read at once is read whole, but for its torn last line", () =>
+  inTemp(async (dir) => {
+    const path = join(dir, "things.jsonl");
+    const { log } = await AppendLog.open(path, false, kind);
+    const things = Array.from({ length: 3000 }, (_, id) => ({ id, text: "é".repeat(id % 1000) }));
+    for (const thing of things) log.append(thing);
+    log.close();
+    const whole = (await Deno.stat(path)).size;
+    assert.ok(whole > 2 * 2 ** 20);
+    // Torn inside of a character.
+    await Deno.writeFile(path, new TextEncoder().encode('{"id":3000,"text":"é').slice(0, -1), {
+      append: true,
+    });
+    assert.deepEqual(await readLog(path, kind), things);
+    const second = await AppendLog.open(path, true, kind);
+    assert.deepEqual(second.records, things);
+    assert.equal((await Deno.stat(path)).size, whole);
+    second.log.append({ id: 3000 });
+    second.log.close();
+    assert.deepEqual((await readLog(path, kind)).slice(-2), [things[2999], { id: 3000 }]);
+  }));

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { BadInput, messageOf } from "./errors.ts";
+import { readLines } from "./lines.ts";
 
 /** Writes a whole file beside its target and renames it there, so that a reader never sees half of it. */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
@@ -50,16 +51,11 @@ export function writeJsonl(path: string, records: readonly unknown[]): Promise<v
  * @throws {BadInput} naming the line that is not a JSON object.
  */
 export async function readJsonl<T = Record<string, unknown>>(path: string): Promise<T[]> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
-    throw new BadInput(`Cannot read ${path} as it must exist: there is no such file`);
-  }
   const records: T[] = [];
-  for (const [i, line] of text.split("\n").entries()) {
-    if (line.trim() === "") continue;
+  let count = 0;
+  const take = (line: string) => {
+    count++;
+    if (line.trim() === "") return;
     try {
       const value = JSON.parse(line);
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -68,9 +64,15 @@ export async function readJsonl<T = Record<string, unknown>>(path: string): Prom
       records.push(value);
     } catch (thrown) {
       throw new BadInput(
-        `Cannot read ${path} as each line must be a JSON object: line ${i + 1} is not (${messageOf(thrown)})`,
+        `Cannot read ${path} as each line must be a JSON object: line ${count} is not (${messageOf(thrown)})`,
       );
     }
+  };
+  try {
+    take((await readLines(path, take)).rest);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    throw new BadInput(`Cannot read ${path} as it must exist: there is no such file`);
   }
   return records;
 }

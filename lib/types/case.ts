@@ -1,7 +1,17 @@
 /** The one place where camelCase (code) and snake_case (files) meet. */
 
-const snake = (key: string) => key.replaceAll(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-const camel = (key: string) => key.replaceAll(/_([a-z0-9])/g, (_, c) => c.toUpperCase());
+const snake = remembering((key) => key.replaceAll(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
+const camel = remembering((key) => key.replaceAll(/_([a-z0-9])/g, (_, c) => c.toUpperCase()));
+
+/** A log of a million records has the same few keys a million times. */
+function remembering(rename: (key: string) => string): (key: string) => string {
+  const known = new Map<string, string>();
+  return (key) => {
+    let renamed = known.get(key);
+    if (renamed === undefined) known.set(key, renamed = rename(key));
+    return renamed;
+  };
+}
 
 function mapKeys(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((v) => mapKeys(v, rename));
