@@ -4,6 +4,7 @@ import { type LoadSettings, readRequestRecords, type Segment } from "../load/mod
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson } from "../std/files.ts";
 import type { RequestRecord } from "../types/mod.ts";
+import { describe } from "./distribution.ts";
 import type { MetricsDocument } from "./document.ts";
 
 /** A level: what is in `requests_NAME.jsonl`, `requests_NAME.level.json` and `metrics_NAME.json`. */
@@ -41,6 +42,17 @@ export async function readLevels(dir: string): Promise<LevelFiles[]> {
   return await Promise.all([...names].sort(order.compare).map((name) => readLevel(dir, name)));
 }
 
+/**
+ * Reads a metrics document. One from before there were windows and schedule delays has none of either.
+ * @throws {BadInput} where the file is absent or is not JSON.
+ */
+export async function readMetrics(path: string): Promise<MetricsDocument> {
+  const metrics = await readJson<MetricsDocument>(path);
+  metrics.schedule_delay ??= describe(new Float64Array());
+  metrics.summary.excluded_requests ??= { warmup: 0, cooldown: 0 };
+  return metrics;
+}
+
 /** `requests_NAME.level.json`, as far as it is read. */
 interface State {
   fingerprint: LoadSettings;
@@ -48,11 +60,10 @@ interface State {
 }
 
 async function readLevel(dir: string, name: string): Promise<LevelFiles> {
-  const read = async <T>(file: string) =>
-    await exists(join(dir, file)) ? await readJson<T>(join(dir, file)) : null;
-  const requests = join(dir, `requests_${name}.jsonl`);
-  const state = await read<State>(`requests_${name}.level.json`);
-  const metrics = await read<MetricsDocument>(`metrics_${name}.json`);
+  const requests = join(dir, `requests_${name}.jsonl`), level = join(dir, `requests_${name}.level.json`);
+  const state = await exists(level) ? await readJson<State>(level) : null;
+  const metricsPath = join(dir, `metrics_${name}.json`);
+  const metrics = await exists(metricsPath) ? await readMetrics(metricsPath) : null;
   const segments = state?.segments ?? metrics?.summary.segments ?? [];
   return {
     name,
@@ -65,7 +76,7 @@ async function readLevel(dir: string, name: string): Promise<LevelFiles> {
 
 /** Leaves out the first and last requests, in the order of their planned sending, that the metrics left out. */
 function countedOf(records: RequestRecord[], metrics: MetricsDocument | null): RequestRecord[] {
-  const { warmup = 0, cooldown = 0 } = metrics?.summary.excluded_requests ?? {};
+  const { warmup, cooldown } = metrics?.summary.excluded_requests ?? { warmup: 0, cooldown: 0 };
   if (warmup + cooldown === 0) return records;
   return records.toSorted((a, b) => a.scheduledAt - b.scheduledAt).slice(warmup, records.length - cooldown);
 }

@@ -5,6 +5,7 @@ import { inTemp } from "../std/test_support.ts";
 import { toRecord } from "../types/mod.ts";
 import { MetricsCalculator } from "./calculator.ts";
 import { readLevels } from "./level_files.ts";
+import { metricsText } from "./text.ts";
 import { requestRecord } from "./testing/record.ts";
 
 Deno.test("readLevels() finds levels of every pattern, in the order of their names, whole or not", () =>
@@ -41,4 +42,16 @@ Deno.test("readLevels() leaves out what the metrics left out", () =>
     const [level] = await readLevels(dir);
     assert.deepEqual(level.records.map((r) => r.scheduledAt), [200, 300]);
     assert.equal(level.metrics!.summary.total_requests, 2);
+  }));
+
+Deno.test("metricsText() shows files from before there were windows as without them", () =>
+  inTemp(async (dir) => {
+    const path = join(dir, "metrics_concurrency_1.json");
+    const now = new MetricsCalculator([requestRecord()]).computeAllMetrics();
+    const { schedule_delay: _, summary: { excluded_requests: __, ...summary }, ...metrics } = now;
+    await writeJson(path, { ...metrics, summary });
+    const [{ metrics: read }] = await readLevels(dir);
+    assert.deepEqual(read!.summary, now.summary);
+    assert.deepEqual([read!.schedule_delay.count, read!.schedule_delay.p50], [0, null]);
+    assert.equal(metricsText(read!), metricsText(now));
   }));

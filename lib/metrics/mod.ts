@@ -11,7 +11,7 @@ export {
 } from "./difference.ts";
 export * from "./document.ts";
 export { EXPORT_FORMATS, type ExportFormat, exportRun } from "./export/mod.ts";
-export { type LevelFiles, readLevels } from "./level_files.ts";
+export { type LevelFiles, readLevels, readMetrics } from "./level_files.ts";
 export * from "./probe_judge.ts";
 export * from "./slo.ts";
 export { figure, heading, intervalText, metricsText, percent, sloText } from "./text.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson } from "../std/files.ts";
 import { readRequestRecords } from "../load/mod.ts";
-import type { LoadTestSummary, MetricsDocument } from "../metrics/mod.ts";
+import { type LoadTestSummary, type MetricsDocument, readMetrics } from "../metrics/mod.ts";
 import type { RequestRecord } from "../types/mod.ts";
 
 /** A row of `eval_results.json`: exact match over some questions. */
@@ -93,10 +93,11 @@ export async function readRun(dir: string): Promise<RunDocuments> {
   const levels: Level[] = [];
   for (const row of summary.load_test_summary.toSorted((a, b) => a.concurrency - b.concurrency)) {
     const requests = join(dir, `requests_concurrency_${row.concurrency}.jsonl`);
+    const metrics = join(dir, `metrics_concurrency_${row.concurrency}.json`);
     levels.push({
       concurrency: row.concurrency,
       row,
-      metrics: await read<MetricsDocument>(`metrics_concurrency_${row.concurrency}.json`),
+      metrics: await exists(metrics) ? await readMetrics(metrics) : null,
       records: await exists(requests) ? await readRequestRecords(requests) : [],
     });
   }
