@@ -11,6 +11,7 @@
  */
 import { BadInput, messageOf } from "../std/errors.ts";
 import type {
+  Continuation,
   ContinuationScore,
   GenerateOptions,
   Generation,
@@ -161,11 +162,12 @@ export class EndpointTarget implements InferenceTarget, AsyncDisposable {
 
   /**
    * Log-likelihoods of continuations after a prompt, by `/completions` with `echo` and `logprobs`.
-   * @throws {EndpointError} `unsupported` where the server does not echo log-probabilities.
+   * @throws {EndpointError} `unsupported` where the server does not echo log-probabilities, or does not tokenize what is
+   * no text.
    */
   score(
     prompt: PromptInput,
-    continuations: readonly string[],
+    continuations: readonly Continuation[],
     signal?: AbortSignal,
   ): Promise<ContinuationScore[]> {
     const { model, name } = this;

@@ -326,3 +326,45 @@ Deno.test("EndpointTarget scores text where the server does not tokenize, a toke
     },
   );
 });
+
+Deno.test("EndpointTarget sends token ids as they are, and says where a server takes none", () => {
+  const echo = (index: number, logprob: number) => ({
+    index,
+    text: "abc",
+    logprobs: {
+      tokens: ["a", "b", "c"],
+      token_logprobs: [null, logprob, -1],
+      top_logprobs: [null, { x: -2 }, null],
+      text_offset: [0, 1, 2],
+    },
+  });
+  const answer = JSON.stringify({ choices: [echo(0, -2), echo(1, -3)] });
+  return withTarget(
+    ({ write, line, body }) =>
+      write(
+        line.endsWith("/tokenize")
+          ? response(404, "")
+          : JSON.parse(body).prompt[0][0] === 9
+          ? response(422, '{"detail":"prompt must be text"}', JSON_TYPE)
+          : response(200, answer, JSON_TYPE),
+      ),
+    async (target, { requests }) => {
+      assert.deepEqual(await target.score({ ids: [7] }, [[8], [5]]), [
+        { logprob: -2, tokens: 1, isGreedy: true },
+        { logprob: -3, tokens: 1, isGreedy: false },
+      ]);
+      assert.deepEqual(requests.map((r) => r.line), ["POST /v1/completions"]); // nothing was left to tokenize
+      assert.deepEqual(JSON.parse(requests[0].body).prompt, [[7, 8], [7, 5]]);
+      for (const [prompt, continuation] of [[{ ids: [7] }, "a"], [{ text: "a" }, [8]]] as const) {
+        await assert.rejects(target.score(prompt, [continuation]), {
+          kind: "unsupported",
+          message: /the server must tokenize where not all is text \(\/tokenize\): it does not$/,
+        });
+      }
+      await assert.rejects(target.score({ ids: [9] }, [[8]]), {
+        kind: "http_422",
+        message: /it answered 422: prompt must be text$/,
+      });
+    },
+  );
+});

@@ -3,10 +3,11 @@
  * log-probabilities of its tokens, as lm-evaluation-harness asks for them.
  *
  * Where the server tokenizes (`/tokenize` in vLLM's form) prompt and continuation are joined as token ids, as the
- * engine joins them. Elsewhere they are joined as text, and a token across the seam counts as the continuation's.
+ * engine joins them; what is given as ids is sent as it is. Elsewhere they are joined as text, and a token across the
+ * seam counts as the continuation's.
  * @see lm-evaluation-harness, `lm_eval/models/openai_completions.py`
  */
-import type { ContinuationScore, PromptInput } from "../types/mod.ts";
+import type { Continuation, ContinuationScore, PromptInput } from "../types/mod.ts";
 import { EndpointError, StatusError } from "./errors.ts";
 
 /** What scoring needs of a target. */
@@ -30,32 +31,43 @@ interface Echo {
 /**
  * Scores continuations after a prompt.
  * @param path of the protocol on the server, `/v1`
- * @throws {EndpointError} `unsupported` where the server does not echo log-probabilities, or cannot tokenize messages.
+ * @throws {EndpointError} `unsupported` where the server does not echo log-probabilities, or cannot tokenize messages or
+ * what stands beside token ids.
+ * @throws {RangeError} where a continuation has no token.
  */
 export async function scoreByEcho(
   asker: Asker,
   path: string,
   prompt: PromptInput,
-  continuations: readonly string[],
+  continuations: readonly Continuation[],
 ): Promise<ContinuationScore[]> {
   if (continuations.length === 0) return [];
-  const empty = continuations.find((c) => c === "");
+  const empty = continuations.find((c) => c.length === 0);
   if (empty !== undefined) {
-    throw new RangeError('Cannot score a continuation as it must have a token: it is ""');
+    throw new RangeError(
+      `Cannot score a continuation as it must have a token: it is ${JSON.stringify(empty)}`,
+    );
   }
   const root = path.replace(/\/v1$/, "");
   const ids = await tokenize(asker, root, prompt);
   const parts = ids && await Promise.all(
-    continuations.map((text) => tokenize(asker, root, { text }, false)),
+    continuations.map((c) =>
+      typeof c === "string" ? tokenize(asker, root, { text: c }, false) : tokenize(asker, root, { ids: c })
+    ),
   );
   const isTokenized = ids !== null && parts!.every((part) => part !== null);
-  if (!isTokenized && (typeof prompt === "object" && !("text" in prompt))) {
-    throw unsupported(asker, "the server must tokenize where the prompt is no text (/tokenize): it does not");
+  const texts = continuations.filter((c) => typeof c === "string");
+  const isText = typeof prompt === "string" || "text" in prompt;
+  if (!isTokenized && !(isText && texts.length === continuations.length)) {
+    throw unsupported(
+      asker,
+      "the server must tokenize where not all is text (/tokenize): it does not",
+    );
   }
   const text = typeof prompt === "string" ? prompt : "text" in prompt ? prompt.text : "";
   const answer = await asker.post(`${path}/completions`, {
     model: asker.model,
-    prompt: isTokenized ? parts!.map((part) => [...ids, ...part!]) : continuations.map((c) => text + c),
+    prompt: isTokenized ? parts!.map((part) => [...ids, ...part!]) : texts.map((c) => text + c),
     max_tokens: 1,
     temperature: 0,
     logprobs: 1,
@@ -75,7 +87,7 @@ export async function scoreByEcho(
     // One generated token stands behind.
     const to = isTokenized ? ids.length + parts![i]!.length : tokens.length - 1;
     const isEchoed = from > 0 && to > from && logprobs.length > to - 1 && logprobs.length <= to + 1 &&
-      (isTokenized || echo.text?.startsWith(text + continuations[i]));
+      (isTokenized || echo.text?.startsWith(text + texts[i]));
     if (!isEchoed) {
       throw unsupported(asker, "the server must echo the prompt's log-probabilities: it ignores echo");
     }

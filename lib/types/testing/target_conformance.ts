@@ -148,9 +148,14 @@ export function testTargetConformance(name: string, withTarget: WithTarget): voi
       assert.deepEqual([unlikely.tokens, unlikely.isGreedy], [1, false]);
       assert.deepEqual([longer.tokens, longer.isGreedy], [2, false]);
       assert.ok(longer.logprob < likely.logprob);
+      const scored = await target.score!(prompt, [ids("a"), "b", ids("ac")]);
+      for (const [i, score] of [likely, unlikely, longer].entries()) {
+        isClose(scored[i].logprob, score.logprob);
+        assert.deepEqual({ ...scored[i], logprob: 0 }, { ...score, logprob: 0 });
+      }
     }
     assert.deepEqual(await target.score!({ text: "c" }, []), []);
-    await assert.rejects(target.score!({ text: "c" }, [""]), RangeError);
+    for (const empty of ["", []]) await assert.rejects(target.score!({ text: "c" }, [empty]), RangeError);
   });
 }
 
