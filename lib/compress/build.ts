@@ -17,7 +17,14 @@ import { buildGraph, packsQuery } from "./graph_builder.ts";
 import { OnnxFile } from "./onnx_file.ts";
 import type { Rounding } from "./quantise.ts";
 import { canTurn, turnModel } from "./rotation.ts";
-import { type FormName, QUANTISED_FORMS, type VariantManifest, type VariantName } from "./variant.ts";
+import {
+  type FormName,
+  type KvScales,
+  matricesOfKv8,
+  QUANTISED_FORMS,
+  type VariantManifest,
+  type VariantName,
+} from "./variant.ts";
 import { BUILDER_VERSION, formNameOf, formOf } from "./variants.ts";
 
 export interface BuildOptions {
@@ -67,7 +74,7 @@ export async function buildVariant(checkpoint: Checkpoint, options: BuildOptions
       checkpoint,
       spec,
       form,
-      (weights) => onProgress(done += weights, total),
+      { onRead: (weights) => onProgress(done += weights, total) },
     );
     const bytes = await file.finish();
     await file.writeIndex();
@@ -141,11 +148,13 @@ export interface AddFormOptions {
   codes: CodeType;
   /** The first layers only. */
   shallow?: boolean;
+  /** Of a whole `-kv8` graph; a shallow one, which is for timing, takes any. */
+  kvScales?: KvScales;
 }
 
 /** The forms that a quantised variant of a model can have. */
 export function formsOf(spec: ModelSpec): FormName[] {
-  return QUANTISED_FORMS.filter((form) => form !== "rotated8" || canTurn(spec));
+  return QUANTISED_FORMS.filter((form) => !form.startsWith("rotated8") || canTurn(spec));
 }
 
 /**
@@ -155,7 +164,7 @@ export function formsOf(spec: ModelSpec): FormName[] {
 export async function addForm(
   checkpoint: Checkpoint,
   folder: string,
-  { form, codes, shallow = false }: AddFormOptions,
+  { form, codes, shallow = false, kvScales }: AddFormOptions,
 ): Promise<void> {
   const path = join(folder, graphFile(form, codes, shallow));
   if (await exists(path)) return;
@@ -167,16 +176,20 @@ export async function addForm(
         `stream: use one of ${formsOf(spec).join(", ")}`,
     );
   }
-  const turned = form === "rotated8" ? await turnModel(checkpoint, spec, packsQuery) : undefined;
+  const kv8 = matricesOfKv8(form), matrices = kv8 ?? form;
+  if (kv8) await addForm(checkpoint, folder, { form: kv8, codes, shallow });
+  const turned = matrices === "rotated8" ? await turnModel(checkpoint, spec, packsQuery) : undefined;
   const { variant } = await readJson<VariantManifest>(join(folder, "variant.json"));
-  const file = await OnnxFile.createBeside(path);
+  const layers = shallow ? spec.layers.slice(0, SHALLOW_LAYERS) : spec.layers;
+  const file = await OnnxFile.createBeside(
+    path,
+    join(folder, kv8 ? graphFile(kv8, codes, shallow) : "model.onnx"),
+  );
   try {
-    await buildGraph(
-      file,
-      checkpoint,
-      shallow ? { ...spec, layers: spec.layers.slice(0, SHALLOW_LAYERS) } : spec,
-      matrixForm(),
-    );
+    const scales = kv8 ? shallow ? anyScales() : kvScales! : undefined;
+    await buildGraph(file, checkpoint, { ...spec, layers }, matrixForm(), { kvScales: scales });
+    await file.writeIndex();
+    if (scales) await writeJson(`${path}.kv.json`, scales);
     await file.finish(); // the graph comes last: a folder that has it has its weights
   } catch (thrown) {
     file.abandon();
@@ -184,12 +197,17 @@ export async function addForm(
   }
 
   function matrixForm(): MatrixForm {
-    if (form === "fp16") {
+    if (matrices === "fp16") {
       const stored = formNameOf(variant as VariantName);
       return stored === "blocks" ? storedBlocks(rounding, true) : floatForm("float", true);
     }
-    if (form === "blocks") return storedBlocks(rounding);
-    return rowsForm({ groups: Number(form.split("x")[1] ?? 1), codes, rounding, turned });
+    if (matrices === "blocks") return storedBlocks(rounding);
+    return rowsForm({ groups: Number(matrices.split("x")[1] ?? 1), codes, rounding, turned });
+  }
+
+  function anyScales(): KvScales {
+    const ones = layers.map(({ kvHeads, headDim }) => new Array<number>(kvHeads * headDim).fill(1 / 16));
+    return { key: ones, value: ones };
   }
 }
 

@@ -38,7 +38,13 @@ Deno.test("buildVariant() writes the graph, its weights, what it is and what it 
           source: SOURCE,
           onProgress: (...p) => progress.push(p),
         });
-        const files = ["model.onnx", "model.onnx.data", "report.json", "variant.json", "weights.json"];
+        const files = [
+          "model.onnx",
+          "model.onnx.data",
+          "model.onnx.weights.json",
+          "report.json",
+          "variant.json",
+        ];
         assert.deepEqual(await listDir(outDir), files);
         assert.deepEqual(await readJson(join(outDir, "variant.json")), manifest);
         const stats = await Promise.all(files.slice(0, 2).map((f) => Deno.stat(join(outDir, f))));

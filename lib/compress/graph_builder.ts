@@ -10,6 +10,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { LayerSpec, MatrixSpec, ModelSpec, NormSpec, RopeSpec } from "../checkpoint/model_spec.ts";
 import type { MatrixForm, StoredMatrix } from "./forms/form.ts";
+import type { KvScales } from "./variant.ts";
 import { biasOf, matrixOf, type MatrixSource, normWeight, stack } from "./matrix_source.ts";
 import { DataType, type OnnxFile } from "./onnx_file.ts";
 import { ropeTables } from "./rope.ts";
@@ -47,16 +48,22 @@ export function* bodyMatrices(checkpoint: Checkpoint, spec: ModelSpec): Generato
   }
 }
 
+export interface GraphOptions {
+  /** Called for each block of rows that is read, with its weights. */
+  onRead?(weights: number): void;
+  /** Keeps keys and values as int8 codes, in these steps. */
+  kvScales?: KvScales;
+}
+
 /**
  * Writes the nodes and weights of a model.
- * @param onRead called for each block of rows that is read, with its weights
  */
 export async function buildGraph(
   file: OnnxFile,
   checkpoint: Checkpoint,
   spec: ModelSpec,
   form: MatrixForm,
-  onRead: (weights: number) => void = () => {},
+  { onRead = () => {}, kvScales }: GraphOptions = {},
 ): Promise<BuiltGraph> {
   const contextLength = Math.min(spec.contextLength, MAX_POSITIONS);
   const matrices: StoredMatrix[] = [];
@@ -212,7 +219,7 @@ export async function buildGraph(
   for (const [l, { kvHeads, headDim }] of spec.layers.entries()) {
     for (const kind of ["key", "value"]) {
       const shape = ["batch", kvHeads, "context", headDim];
-      const type = form.half ? "float16" : "float";
+      const type = kvScales ? "int8" : form.half ? "float16" : "float";
       file.input(`past_key_values.${l}.${kind}`, type, shape);
       file.output(`present.${l}.${kind}`, type, shape);
     }
@@ -250,15 +257,29 @@ export async function buildGraph(
       `past_key_values.${l}.value`,
       "seqlens_k",
       "total_sequence_length",
-      ...rope && rotates ? (await ropeOf(rope)).map(narrow) : [],
+      ...rope && rotates ? (await ropeOf(rope)).map(narrow) : kvScales ? ["", ""] : [],
+      ...kvScales
+        ? [
+          "",
+          "",
+          "",
+          await kvScale(`layers.${l}.key`, kvScales.key[l]),
+          await kvScale(`layers.${l}.value`, kvScales.value[l]),
+        ]
+        : [],
     ], {
       num_heads: heads,
       kv_num_heads: kvHeads,
       scale: { float: layer.attentionScale },
       ...rotates && { do_rotary: 1 },
       ...layer.window !== undefined && { local_window_size: layer.window },
+      ...kvScales && { k_quant_type: "PER_CHANNEL", v_quant_type: "PER_CHANNEL", kv_cache_bit_width: 8 },
     }, { ...MS, outputs: [`layers.${l}.attended`, `present.${l}.key`, `present.${l}.value`] });
     return await linear(attended, `layers.${l}.output`, layer.output);
+  }
+
+  function kvScale(name: string, steps: readonly number[]): Promise<string> {
+    return file.weight(`${name}.step`, "float", [steps.length], Float32Array.from(steps));
   }
 
   /** A norm over each head of x [B, S, heads * headDim]. */

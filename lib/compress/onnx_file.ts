@@ -47,7 +47,7 @@ interface Place {
   length: number;
 }
 
-/** `weights.json`, beside the graphs that share the weights. */
+/** `GRAPH.weights.json`, beside a graph whose weights others share. */
 interface WeightIndex {
   places: Record<string, Place>;
   /** Weights that stand in the graphs themselves, in base 64. */
@@ -82,11 +82,11 @@ export class OnnxFile {
   }
 
   /**
-   * Creates another graph beside one that has an index: weights that it has are not written again, others go to
+   * Creates a graph beside another one that has an index: weights that it has are not written again, others go to
    * `path.data`.
    */
-  static async createBeside(path: string): Promise<OnnxFile> {
-    const weights = await readJson<WeightIndex>(join(dirname(path), "weights.json"));
+  static async createBeside(path: string, graph: string): Promise<OnnxFile> {
+    const weights = await readJson<WeightIndex>(`${graph}.weights.json`);
     return new OnnxFile(path, await createData(path), weights);
   }
 
@@ -217,7 +217,7 @@ export class OnnxFile {
   async writeIndex(): Promise<void> {
     const inline = [...this.#inline].map(([name, bytes]) => [name, new Uint8Array(bytes).toBase64()]);
     await writeJson(
-      join(dirname(this.path), "weights.json"),
+      `${this.path}.weights.json`,
       {
         places: Object.fromEntries(this.#places),
         inline: Object.fromEntries(inline),

@@ -6,10 +6,28 @@ export const VARIANTS = ["base", "med", "cheap"] as const;
 
 /**
  * How a matrix is multiplied; a variant fixes only its values. `float` is that of base and fp32, `fp16` that of every
- * variant on CUDA, the others those of med and cheap: see the files in `forms/`.
+ * variant on CUDA, the others those of med and cheap: see the files in `forms/`. With `-kv8` behind it, keys and
+ * values are kept in 8 bits.
  */
-export type FormName = "float" | "fp16" | typeof QUANTISED_FORMS[number];
-export const QUANTISED_FORMS = ["blocks", "rows8", "rotated8", "rows8x3"] as const;
+export type FormName = "float" | "fp16" | QuantisedForm;
+const MATRIX_FORMS = ["blocks", "rows8", "rotated8", "rows8x3"] as const;
+export type MatrixFormName = typeof MATRIX_FORMS[number];
+export type QuantisedForm = MatrixFormName | `${MatrixFormName}-kv8`;
+export const QUANTISED_FORMS: readonly QuantisedForm[] = [
+  ...MATRIX_FORMS,
+  ...MATRIX_FORMS.map((form) => `${form}-kv8` as const),
+];
+
+/** What a `-kv8` form multiplies its matrices as; null for other forms. */
+export function matricesOfKv8(form: FormName | "export"): MatrixFormName | null {
+  return form.endsWith("-kv8") ? form.slice(0, -"-kv8".length) as MatrixFormName : null;
+}
+
+/** Of a `-kv8` graph, in `GRAPH.kv.json` beside it: for each layer the step of each channel [kvHeads * headDim]. */
+export interface KvScales {
+  key: number[][];
+  value: number[][];
+}
 
 /**
  * `variant.json` in a variant's folder, beside `model.onnx`, `model.onnx.data` and the tokenizer's files
@@ -19,7 +37,8 @@ export const QUANTISED_FORMS = ["blocks", "rows8", "rotated8", "rows8x3"] as con
  * `seqlens_k` int32 [B] (total length of each row - 1); `total_sequence_length` int32 [] (largest total);
  * `logit_rows` int64 [R] (which of the B*S flattened positions get logits);
  * `past_key_values.{l}.key|value` float32 [B, kvHeads, context, headDim], right-padded, the same buffer being
- * `present.{l}.key|value`: updated in place (float16 in the form `fp16`). Output `logits` float32 [R, vocab].
+ * `present.{l}.key|value`: updated in place (float16 in the form `fp16`, int8 in `-kv8`). Output `logits` float32
+ * [R, vocab].
  */
 export interface VariantManifest {
   builderVersion: number;

@@ -12,7 +12,7 @@ import { chooseSensitive, type RatedMatrix, rateMatrix } from "./sensitivity.ts"
 import type { FormName, VariantName } from "./variant.ts";
 
 /** Raised when a build of the same checkpoint would write other bytes. */
-export const BUILDER_VERSION = 8;
+export const BUILDER_VERSION = 9;
 
 /** What cheap may weigh more than with each body matrix at 4 bit and no zeros: below 5%, graph and norms aside. */
 const GROWTH = 0.045;

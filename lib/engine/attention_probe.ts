@@ -66,7 +66,7 @@ export async function openAttention(device: Device, headDim: number, half = fals
 async function attend(device: Device, headDim: number): Promise<Float32Array> {
   const session = await openAttention(device, headDim);
   const layers = [{ kvHeads: 1, headDim, window: null }];
-  const cache = await KvCache.create(session, { layers, slots: 1, context: CONTEXT, half: false });
+  const cache = await KvCache.create(session, { layers, slots: 1, context: CONTEXT });
   const rows = [1, LONG, headDim], attended = offHeap(Float32Array, LONG * headDim);
   const inputs = [1, 2, 3].map((k) => {
     const values = offHeap(Float32Array, attended.length);

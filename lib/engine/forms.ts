@@ -7,14 +7,21 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { describeModel } from "../checkpoint/architectures/mod.ts";
 import { openCheckpoint } from "../checkpoint/open.ts";
-import { addForm, formsOf, SHALLOW_LAYERS, type VariantReport } from "../compress/build.ts";
+import { addForm, formsOf, graphFile, SHALLOW_LAYERS, type VariantReport } from "../compress/build.ts";
 import { type EnsuredVariant, type EnsureOptions, ensureVariant } from "../compress/cache.ts";
-import { type FormName, QUANTISED_FORMS, type VariantManifest } from "../compress/variant.ts";
+import {
+  type FormName,
+  type KvScales,
+  matricesOfKv8,
+  QUANTISED_FORMS,
+  type VariantManifest,
+} from "../compress/variant.ts";
 import { median } from "../math/mod.ts";
 import { BadInput } from "../std/errors.ts";
-import { readJson, writeJson } from "../std/files.ts";
+import { exists, readJson, writeJson } from "../std/files.ts";
 import { say } from "../std/progress.ts";
 import { exactCodes } from "./codes.ts";
+import { chunkBounds } from "./batcher.ts";
 import { compareRunners } from "./divergence.ts";
 import { ORT_VERSION } from "./library.ts";
 import type { SessionOptions } from "./ort.ts";
@@ -100,7 +107,7 @@ export async function prepareVariant(
   const { manifest } = ensured;
   const { form = "blocks", device = "cpu" } = options;
   if (device === "cuda" && manifest.form !== "export" && (form === "auto" || form === "blocks")) {
-    await withForm(ensured, "fp16");
+    await ensureForm(ensured, "fp16");
     return { ...ensured, form: "fp16", tuning: null };
   }
   if (manifest.form !== "blocks") return { ...ensured, form: manifest.form, tuning: null };
@@ -111,13 +118,13 @@ export async function prepareVariant(
   }
   if (form !== "blocks") {
     if (device !== "cpu") throw new BadInput(`Cannot run ${form} on ${device} as its device must be cpu`);
-    await withForm(ensured, form);
+    await ensureForm(ensured, form);
   }
   return { ...ensured, form, tuning: null };
 }
 
 async function withCheckpoint<T>(
-  { checkpoint: path }: EnsuredVariant,
+  { checkpoint: path }: Pick<EnsuredVariant, "checkpoint">,
   use: (checkpoint: Awaited<ReturnType<typeof openCheckpoint>>) => Promise<T>,
 ): Promise<T> {
   const checkpoint = await openCheckpoint(path);
@@ -142,7 +149,7 @@ async function tune(
     t.cpu === machine.cpu && t.threads === machine.threads && t.ort_version === machine.ort_version;
   const known = (await read()).tuning?.find(isHere);
   if (known) {
-    await withForm(ensured, known.chosen);
+    await ensureForm(ensured, known.chosen);
     return known;
   }
   if (options.tune === false) return null;
@@ -158,12 +165,37 @@ async function tune(
 }
 
 /** Sees to it that the graph of a form is there. */
-function withForm(ensured: EnsuredVariant, form: FormName): Promise<void> {
-  return withCheckpoint(
-    ensured,
-    async (checkpoint) => addForm(checkpoint, ensured.dir, { form, codes: await exactCodes() }),
-  );
+export async function ensureForm(
+  ensured: Pick<EnsuredVariant, "checkpoint" | "dir">,
+  form: FormName,
+): Promise<void> {
+  const { dir } = ensured, codes = await exactCodes(), matrices = matricesOfKv8(form);
+  if (await exists(join(dir, graphFile(form, codes)))) return;
+  if (matrices) await ensureForm(ensured, matrices);
+  const kvScales = matrices ? await measureKv(dir, matrices) : undefined;
+  await withCheckpoint(ensured, (checkpoint) => addForm(checkpoint, dir, { form, codes, kvScales }));
 }
+
+/** Texts that show how large keys and values get. */
+const SAMPLES = ["gsm8k.jsonl", "mmlu.jsonl"], SAMPLE_TOKENS = 1024;
+
+/** Runs the sample questions, and gives the steps that codes of their keys and values need. */
+async function measureKv(dir: string, form: FormName): Promise<KvScales> {
+  const tokenizer = await readTokenizer(dir);
+  const texts = await Promise.all(SAMPLES.map((name) => readData(`sample/${name}`)));
+  using runner = await OrtRunner.create(dir, { form, slots: 1, spinUs: 0 });
+  const count = Math.min(SAMPLE_TOKENS, runner.context);
+  const ids = tokenizer === null
+    ? Array.from({ length: count }, (_, i) => (i * 7919) % runner.vocabSize)
+    : texts.flatMap((text) => tokenizer.promptIds({ text }).slice(0, count / texts.length));
+  for (const [start, end] of chunkBounds(0, ids.length, runner.chunk)) {
+    await runner.prefill(0, ids.slice(start, end), start, "none");
+  }
+  return runner.kvScales(ids.length);
+}
+
+const readData = (name: string) =>
+  Deno.readTextFile(fileURLToPath(new URL(`../../data/${name}`, import.meta.url)));
 
 /**
  * Takes the fastest candidate that is near enough to base; sorts the candidates, and writes what is measured into
@@ -277,7 +309,7 @@ async function measureDistances(
   const { dir, manifest } = ensured;
   const tokenizer = await readTokenizer(dir);
   if (tokenizer === null) return null;
-  const text = await Deno.readTextFile(fileURLToPath(new URL("../../data/report_text.txt", import.meta.url)));
+  const text = await readData("report_text.txt");
   const ids = tokenizer.promptIds({ text }).slice(0, Math.min(POSITIONS, manifest.contextLength));
   const base = await ensureVariant({ ...options, variant: "base" });
   const load = (folder: string, form?: FormName) =>
@@ -286,12 +318,12 @@ async function measureDistances(
       threads: options.threads,
       slots: 1,
       context: ids.length,
-      chunk: 64,
+      chunk: 16, // so that most keys that a position sees are as decoding leaves them
       spinUs: 0,
     });
   const reference = await load(base.dir);
   const of = async (form: FormName) => {
-    await withForm(ensured, form);
+    await ensureForm(ensured, form);
     const runner = await load(dir, form);
     try {
       return (await compareRunners(reference, [runner], [ids]))[0].meanKl;

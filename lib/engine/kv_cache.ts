@@ -15,36 +15,38 @@ export interface KvLayout {
   layers: VariantManifest["layers"];
   slots: number;
   context: number;
-  /** float16 instead of float32. */
-  half: boolean;
+  /** Default `float`. */
+  type?: keyof typeof KV_ARRAYS;
 }
 
+const KV_ARRAYS = { float: Float32Array, float16: Float16Array, int8: Int8Array };
+
 export class KvCache {
-  /** Two at least, for a row that needs a companion. */
   readonly slots: number;
   /** Whether a range may begin at any slot. */
   readonly hasParts: boolean;
-  readonly #shapes: [kvHeads: number, context: number, headDim: number][];
-  readonly #arrays: ReturnType<OrtSession["array"]>[];
+  readonly shapes: readonly (readonly [kvHeads: number, context: number, headDim: number])[];
+  /** Key and value of each layer. */
+  readonly arrays: readonly ReturnType<OrtSession["array"]>[];
   readonly #ranges = new Map<number, { tensors: OrtTensor[]; handles: BigUint64Array }>();
   #copies: SlotCopies | null = null;
 
-  private constructor(session: OrtSession, { layers, slots, context, half }: KvLayout) {
-    this.slots = Math.max(2, slots);
+  private constructor(session: OrtSession, { layers, slots, context, type = "float" }: KvLayout) {
+    this.slots = slots;
     this.hasParts = session.device !== "webgpu";
-    this.#shapes = layers.flatMap(({ kvHeads, headDim }): [number, number, number][] => [
+    this.shapes = layers.flatMap(({ kvHeads, headDim }): [number, number, number][] => [
       [kvHeads, context, headDim],
       [kvHeads, context, headDim],
     ]);
-    this.#arrays = this.#shapes.map(([heads, context, dim]) =>
-      session.array(half ? Float16Array : Float32Array, this.slots * heads * context * dim)
+    this.arrays = this.shapes.map(([heads, context, dim]) =>
+      session.array(KV_ARRAYS[type], slots * heads * context * dim)
     );
   }
 
   static async create(session: OrtSession, layout: KvLayout): Promise<KvCache> {
     const cache = new KvCache(session, layout);
     if (!cache.hasParts && layout.slots > 1) {
-      cache.#copies = await SlotCopies.create(session, cache.#shapes, layout.half);
+      cache.#copies = await SlotCopies.create(session, cache.shapes, layout.type === "float16");
     }
     return cache;
   }
@@ -54,8 +56,8 @@ export class KvCache {
     const key = first * this.slots + count - 1;
     let range = this.#ranges.get(key);
     if (range === undefined) {
-      const tensors = this.#arrays.map((data, i) => {
-        const [heads, context, dim] = this.#shapes[i];
+      const tensors = this.arrays.map((data, i) => {
+        const [heads, context, dim] = this.shapes[i];
         return new OrtTensor(data, [count, heads, context, dim], first * heads * context * dim);
       });
       range = { tensors, handles: BigUint64Array.from(tensors, (t) => t.handle) };
@@ -79,13 +81,13 @@ export class KvCache {
 
   /** Whether the memory is one that `copy` reaches. */
   get canCopy(): boolean {
-    return !this.#arrays.some((data) => data instanceof DeviceArray);
+    return !this.arrays.some((data) => data instanceof DeviceArray);
   }
 
   /** Copies positions [start, end) of a slot to another one. */
   copy(from: number, to: number, start: number, end: number): void {
-    for (const [i, data] of this.#arrays.entries()) {
-      const [heads, context, dim] = this.#shapes[i];
+    for (const [i, data] of this.arrays.entries()) {
+      const [heads, context, dim] = this.shapes[i];
       for (let head = 0; head < heads; head++) {
         const at = (slot: number, position: number) => ((slot * heads + head) * context + position) * dim;
         (data as Float32Array).copyWithin(at(to, start), at(from, start), at(from, end));

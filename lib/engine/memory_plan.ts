@@ -6,7 +6,7 @@
  * an idle slot, a chunk that is run again and a prefix that is taken up would each lose tokens of the window.
  * @see https://github.com/microsoft/onnxruntime/pull/31142
  */
-import type { VariantManifest } from "../compress/variant.ts";
+import { matricesOfKv8, type VariantManifest } from "../compress/variant.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { BadInput } from "../std/errors.ts";
 
@@ -44,8 +44,10 @@ const CONTEXT_STEP = 128;
 const LOADED_BYTES = { base: 2.5, other: 1.75 };
 
 /** Bytes of the keys and values of one token over all layers. */
-export function tokenBytes({ layers, export: layout }: VariantManifest): number {
-  const size = layout === undefined ? 4 : (layout.kvType === "float16" ? 2 : 4) * (layout.inPlace ? 1 : 2);
+export function tokenBytes({ layers, form, export: layout }: VariantManifest): number {
+  const size = layout === undefined
+    ? (matricesOfKv8(form) ? 1 : 4)
+    : (layout.kvType === "float16" ? 2 : 4) * (layout.inPlace ? 1 : 2);
   return layers.reduce((sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim * size, 0);
 }
 
@@ -59,8 +61,11 @@ export function planMemory(
   { slots, context, kvMemory, kvShare = 0.75 }: MemoryRequest,
   available: number | null,
 ): MemoryPlan {
-  const weightBytes = manifest.bytes * LOADED_BYTES[manifest.variant === "base" ? "base" : "other"];
-  const perToken = tokenBytes(manifest);
+  const kv8 = matricesOfKv8(manifest.form) !== null;
+  // With codes for KV, prompts have a session of their own, and a slot of floats.
+  const weightBytes = manifest.bytes * LOADED_BYTES[manifest.variant === "base" ? "base" : "other"] *
+    (kv8 ? 2 : 1);
+  const perToken = tokenBytes(manifest), perTokenOnce = kv8 ? 4 * perToken : 0;
   const left = available === null ? Infinity : available - weightBytes;
   const figures = `the weights take ${formatBytes(weightBytes)}, a token ${formatBytes(perToken)} of KV` +
     (available === null ? "" : `, and ${formatBytes(available)} are free`);
@@ -71,14 +76,18 @@ export function planMemory(
   }
   const budget = kvMemory ?? kvShare * left;
   const longest = Math.min(manifest.contextLength, DEFAULT_CONTEXT);
-  const fits = (slots: number, context: number) => slots * context * perToken <= budget;
+  const kvBytes = (slots: number, context: number) => context * (slots * perToken + perTokenOnce);
+  const fits = (slots: number, context: number) => kvBytes(slots, context) <= budget;
 
   let planned = context ?? longest;
   if (context === undefined && !fits(slots ?? 1, planned)) {
-    planned = Math.floor(budget / perToken / (slots ?? 1));
+    planned = Math.floor(budget / kvBytes(slots ?? 1, 1));
     planned -= planned % CONTEXT_STEP;
   }
-  const count = slots ?? Math.min(DEFAULT_SLOTS, Math.floor(budget / (planned * perToken)));
+  const count = slots ?? Math.min(
+    DEFAULT_SLOTS,
+    Math.floor((budget - planned * perTokenOnce) / (planned * perToken)),
+  );
   if (planned === 0 || count === 0 || !fits(count, planned)) {
     const [s, c] = [slots ?? 1, context ?? Math.min(longest, CONTEXT_STEP)];
     throw refuse(

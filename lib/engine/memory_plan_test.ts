@@ -7,6 +7,7 @@ import { type MemoryRequest, planMemory, tokenBytes } from "./memory_plan.ts";
 const manifest = {
   model: "m",
   variant: "med",
+  form: "blocks",
   bytes: 100e6,
   contextLength: 8192,
   layers: Array(2).fill({ kvHeads: 2, headDim: 64, window: null }),
@@ -72,6 +73,19 @@ Deno.test("planMemory() counts base at the 32 bits that it is computed in, and a
   const { slots, kvBudget } = plan({ slots: 1000 }, null);
   assert.deepEqual([slots, kvBudget], [1000, null]);
   assert.throws(() => plan({ slots: 1000, context: 4096, kvMemory: 1e9 }, null), BadInput);
+});
+
+Deno.test("planMemory() counts what 8-bit KV needs: a byte for four, weights twice and a slot of floats", () => {
+  const kv8 = { ...manifest, form: "blocks-kv8" } as VariantManifest;
+  assert.equal(tokenBytes(kv8), 512);
+  assert.deepEqual(planMemory(kv8, { kvMemory: 20 * 4096 * 512 }, 1e9), {
+    slots: 16,
+    context: 4096,
+    weightBytes: 350e6,
+    slotBytes: 4096 * 512,
+    kvBudget: 20 * 4096 * 512,
+  });
+  assert.equal(planMemory(kv8, { kvMemory: 20 * 4096 * 512 - 1 }, 1e9).slots, 15);
 });
 
 Deno.test("tokenBytes() follows what an export keeps", () => {

@@ -114,9 +114,16 @@ function check(api: Api, status: Deno.PointerValue): void {
   throw new Error(`ONNX Runtime: ${message}`);
 }
 
-const ELEMENT_TYPES = { Float32Array: 1, Int32Array: 6, BigInt64Array: 7, Float16Array: 10 } as const;
+const ELEMENT_TYPES = {
+  Float32Array: 1,
+  Int8Array: 3,
+  Int32Array: 6,
+  BigInt64Array: 7,
+  Float16Array: 10,
+} as const;
 type Elements =
   | Float32Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
   | Int32Array<ArrayBuffer>
   | BigInt64Array<ArrayBuffer>
   | Float16Array<ArrayBuffer>;
@@ -185,12 +192,12 @@ export class DeviceArray {
   constructor(
     session: Deno.PointerValue,
     device: Exclude<Device, "cpu">,
-    Type: Float32ArrayConstructor | Float16ArrayConstructor,
+    Type: Float32ArrayConstructor | Float16ArrayConstructor | Int8ArrayConstructor,
     readonly length: number,
   ) {
     const { api } = runtime();
     this.BYTES_PER_ELEMENT = Type.BYTES_PER_ELEMENT;
-    this.elementType = ELEMENT_TYPES[Type.name as "Float32Array" | "Float16Array"];
+    this.elementType = ELEMENT_TYPES[Type.name as keyof typeof ELEMENT_TYPES];
     this.hasAddresses = device === "cuda";
     const made = (status: Deno.PointerValue, out: BigUint64Array) => {
       check(api, status);
@@ -221,6 +228,12 @@ export class DeviceArray {
     api.ReleaseMemoryInfo(this.memory);
   }
 }
+
+export type KvArray =
+  | Float32Array<ArrayBuffer>
+  | Float16Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | DeviceArray;
 
 const MEMORY_NAMES = { cuda: "Cuda", webgpu: "WebGPU_Buf" };
 
@@ -324,14 +337,12 @@ export class OrtSession {
     );
   }
 
-  /** Floats that stay on the session's device until it is closed; their tensors are released before. */
+  /** Numbers that stay on the session's device until it is closed; their tensors are released before. */
   array(
-    Type: Float32ArrayConstructor | Float16ArrayConstructor,
+    Type: Float32ArrayConstructor | Float16ArrayConstructor | Int8ArrayConstructor,
     length: number,
-  ): Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer> | DeviceArray {
-    if (this.device === "cpu") {
-      return offHeap<Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>>(Type, length);
-    }
+  ): KvArray {
+    if (this.device === "cpu") return offHeap<Exclude<KvArray, DeviceArray>>(Type, length);
     const array = new DeviceArray(this.#handle, this.device, Type, length);
     this.#arrays.push(array);
     return array;

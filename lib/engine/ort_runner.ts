@@ -5,7 +5,7 @@
  * one token each, a prompt's chunk takes one slot. The OrtValues of each such range are made once and kept.
  */
 import { join } from "node:path";
-import type { VariantManifest } from "../compress/variant.ts";
+import { type KvScales, matricesOfKv8, type VariantManifest } from "../compress/variant.ts";
 import { graphFile, SHALLOW_LAYERS } from "../compress/build.ts";
 import { BadInput, messageOf } from "../std/errors.ts";
 import { readJson } from "../std/files.ts";
@@ -13,6 +13,7 @@ import { longestChunk } from "./attention_probe.ts";
 import { exactCodes } from "./codes.ts";
 import { KvCache } from "./kv_cache.ts";
 import { offHeap, OrtSession, OrtTensor, type SessionOptions } from "./ort.ts";
+import { kvScalesOf, RoundedKv } from "./rounded_kv.ts";
 import type { LogitRows, StepRow, StepRunner } from "./runner.ts";
 
 export interface OrtRunnerOptions extends SessionOptions {
@@ -28,6 +29,13 @@ export interface OrtRunnerOptions extends SessionOptions {
   chunk?: number;
 }
 
+interface Prompts {
+  session: OrtSession;
+  /** One slot. */
+  floats: KvCache;
+  kv: RoundedKv;
+}
+
 /** Places of the graph's inputs before the KV; `position_ids` comes last, where the graph has it. */
 const INPUTS = ["input_ids", "seqlens_k", "total_sequence_length", "logit_rows"];
 
@@ -41,6 +49,8 @@ export class OrtRunner implements StepRunner {
   readonly copy?: StepRunner["copy"];
   readonly #session: OrtSession;
   readonly #kv: KvCache;
+  /** What chunks run over where the KV is kept as codes. */
+  readonly #prompts: Prompts | null;
   /** Rows that a decode has at least: 2 where a matrix times a single row rounds differently. */
   #fewestRows = 1;
   /** int64 as pairs of int32, the low half first. */
@@ -63,6 +73,7 @@ export class OrtRunner implements StepRunner {
     manifest: VariantManifest,
     session: OrtSession,
     kv: KvCache,
+    prompts: Prompts | null,
     { slots, context, chunk }: { slots: number; context: number; chunk: number },
   ) {
     this.manifest = manifest;
@@ -72,8 +83,14 @@ export class OrtRunner implements StepRunner {
     this.vocabSize = manifest.vocabSize;
     this.#session = session;
     this.#kv = kv;
+    this.#prompts = prompts;
     this.beginsAnywhere = kv.hasParts;
-    if (kv.canCopy) this.copy = kv.copy.bind(kv);
+    if (kv.canCopy) {
+      this.copy = (from, to, start, end) => {
+        kv.copy(from, to, start, end);
+        prompts?.kv.changed(to, start);
+      };
+    }
     const rows = Math.max(slots, chunk + 1);
     const int64 = () => offHeap(BigInt64Array, rows);
     const [ids, positions, logitRows] = [int64(), int64(), int64()];
@@ -119,29 +136,39 @@ export class OrtRunner implements StepRunner {
       if (window === null) chunk = Math.min(chunk, await longestChunk(device, headDim));
     }
     const layers = manifest.layers.flatMap((_, l) => [`${l}.key`, `${l}.value`]);
-    const session = await OrtSession.create(
-      join(folder, graphFile(manifest.form, await exactCodes(), shallow)),
-      [
-        ...INPUTS,
-        ...(manifest.usesPositionIds ? ["position_ids"] : []),
-        ...layers.map((name) => `past_key_values.${name}`),
-      ],
-      ["logits", ...layers.map((name) => `present.${name}`)],
-      options,
-    );
-    let kv: KvCache;
+    const codes = await exactCodes(), graph = join(folder, graphFile(manifest.form, codes, shallow));
+    const load = (path: string) =>
+      OrtSession.create(
+        path,
+        [
+          ...INPUTS,
+          ...(manifest.usesPositionIds ? ["position_ids"] : []),
+          ...layers.map((name) => `past_key_values.${name}`),
+        ],
+        ["logits", ...layers.map((name) => `present.${name}`)],
+        options,
+      );
+    const kv8 = matricesOfKv8(manifest.form);
+    const sessions = [await load(graph)];
+    let kv: KvCache, prompts: Prompts | null = null;
     try {
-      kv = await KvCache.create(session, {
+      kv = await KvCache.create(sessions[0], {
         layers: manifest.layers,
-        slots,
+        slots: Math.max(2, slots), // for a row that needs a companion
         context,
-        half: manifest.form === "fp16",
+        type: kv8 ? "int8" : manifest.form === "fp16" ? "float16" : "float",
       });
+      if (kv8) {
+        sessions.push(await load(join(folder, graphFile(kv8, codes, shallow))));
+        const floats = await KvCache.create(sessions[1], { layers: manifest.layers, slots: 1, context });
+        const scales = await readJson<KvScales>(`${graph}.kv.json`);
+        prompts = { session: sessions[1], floats, kv: new RoundedKv(kv, floats, scales) };
+      }
     } catch (thrown) {
-      session.close();
+      for (const session of sessions) session.close();
       throw thrown;
     }
-    const runner = new OrtRunner(manifest, session, kv, { slots, context, chunk });
+    const runner = new OrtRunner(manifest, sessions[0], kv, prompts, { slots, context, chunk });
     try {
       runner.#fewestRows = await runner.#measureFewestRows();
       if (device !== "cpu" && await runner.#dependsOnBatch()) {
@@ -174,7 +201,10 @@ export class OrtRunner implements StepRunner {
     for (let row = from; row < to; row++) this.#logitRows[2 * (row - from)] = row;
     this.#seqlens[0] = start + length - 1;
     this.#total[0] = start + length;
-    return await this.#kv.chunk(slot, start, (kv) => this.#run(kv, 1, length, to - from));
+    const run = (session: OrtSession) => (kv: BigUint64Array) => this.#run(session, kv, 1, length, to - from);
+    return this.#prompts
+      ? await this.#prompts.kv.chunk(slot, start, length, run(this.#prompts.session))
+      : await this.#kv.chunk(slot, start, run(this.#session));
   }
 
   async decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
@@ -191,12 +221,13 @@ export class OrtRunner implements StepRunner {
       this.#positions[2 * b] = position;
       this.#seqlens[b] = position;
       largest = Math.max(largest, position);
+      this.#prompts?.kv.changed(first + b, position);
       if (active) this.#logitRows[2 * next++] = b;
     }
     this.#total[0] = largest + 1;
     const logitRows = Math.max(this.#fewestRows, rows.length);
     for (let row = rows.length; row < logitRows; row++) this.#logitRows[2 * row] = this.#logitRows[0];
-    const logits = await this.#run(this.#kv.range(first, batch), batch, 1, logitRows);
+    const logits = await this.#run(this.#session, this.#kv.range(first, batch), batch, 1, logitRows);
     return logits.subarray(0, rows.length * this.vocabSize);
   }
 
@@ -232,20 +263,37 @@ export class OrtRunner implements StepRunner {
     return false;
   }
 
+  /** Steps for the codes of the first positions of slot 0, of a runner whose KV are floats. */
+  kvScales(positions: number): KvScales {
+    return kvScalesOf(this.#kv, positions);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   close(): void {
     const { total, ...shaped } = this.#tensors;
     for (const tensors of Object.values(shaped)) tensors.release();
     total.release();
     this.#kv.release();
     this.#session.close();
+    this.#prompts?.floats.release();
+    this.#prompts?.session.close();
   }
 
   /**
    * Runs `batch` slots with `length` tokens each; gives float32 [logitRows, vocab].
    * @param kv addresses of the slots' keys and values
    */
-  async #run(kv: BigUint64Array, batch: number, length: number, logitRows: number): Promise<Float32Array> {
-    const { inputs, outputs } = this.#session;
+  async #run(
+    session: OrtSession,
+    kv: BigUint64Array,
+    batch: number,
+    length: number,
+    logitRows: number,
+  ): Promise<Float32Array> {
+    const { inputs, outputs } = session;
     const { ids, positions, seqlens, total, logits } = this.#tensors;
     inputs[0] = ids.shaped(batch, length);
     inputs[1] = seqlens.shaped(batch);
@@ -255,7 +303,7 @@ export class OrtRunner implements StepRunner {
     outputs[0] = logits.shaped(logitRows, this.vocabSize);
     inputs.set(kv, inputs.length - kv.length);
     outputs.set(kv, 1);
-    await this.#session.run();
+    await session.run();
     return this.#logits.subarray(0, logitRows * this.vocabSize);
   }
 }

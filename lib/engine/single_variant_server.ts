@@ -76,7 +76,11 @@ export async function loadEngine(
   const tokenizer = await readTokenizer(folder);
   const found = await readJson<VariantManifest>(join(folder, "variant.json"));
   const onCpu = (options.device ?? "cpu") === "cpu";
-  const memory = planMemory(found, options, onCpu ? availableMemory() : null);
+  const memory = planMemory(
+    { ...found, form: options.form ?? found.form },
+    options,
+    onCpu ? availableMemory() : null,
+  );
   const { slots, context } = memory;
   const runner = await (found.export ? ExportRunner : OrtRunner).create(folder, {
     ...options,

@@ -140,7 +140,6 @@ async function expand(
   type: CodeType,
   turn: TurnedMatrix = {},
 ): Promise<void> {
-  if (file.has(`${name}.rows8`)) return;
   const groups = bounds.length - 1;
   const scales = Array.from({ length: groups }, () => new Float32Array(rows));
   await file.streamedWeight(`${name}.rows8`, type, [cols, rows], async (write) => {

@@ -13,7 +13,12 @@ const HEAD = 16, CONTEXT = 24, SLOTS = 4;
 export async function assertKvCacheKeepsSlotsApart(device: Device, half = false): Promise<void> {
   const session = await openAttention(device, HEAD, half);
   const layers = [{ kvHeads: 1, headDim: HEAD, window: null }];
-  const cache = await KvCache.create(session, { layers, slots: SLOTS, context: CONTEXT, half });
+  const cache = await KvCache.create(session, {
+    layers,
+    slots: SLOTS,
+    context: CONTEXT,
+    type: half ? "float16" : "float",
+  });
   /** The values that each slot was given. */
   const held: number[][] = Array.from({ length: SLOTS }, () => []);
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
