@@ -113,8 +113,9 @@ export async function buildGraph(
       narrow(await vector(`${name}.${form.turnedBias ? "turned_" : ""}bias`, bias)),
     ]);
   };
+  const takesNormWeights = (size: number) => form.turnedBias !== undefined && size === spec.hiddenSize;
   const normWeights = async (norm: NormSpec, size: number) => {
-    if (form.turnedBias && size === spec.hiddenSize) {
+    if (takesNormWeights(size)) {
       return [await file.weight("turned.norm", "float", [size], new Float32Array(size).fill(1))];
     }
     const names = [await vector(norm.tensor, await normWeight(checkpoint, norm, size))];
@@ -123,7 +124,12 @@ export async function buildGraph(
   };
   const normalise = async (x: string, norm: NormSpec, size: number) => {
     const type = norm.kind === "rms" ? "RMSNormalization" : "LayerNormalization";
-    return file.node(type, [x, ...await normWeights(norm, size)], { axis: -1, epsilon: { float: norm.eps } });
+    const normed = file.node(type, [x, ...await normWeights(norm, size)], {
+      axis: -1,
+      epsilon: { float: norm.eps },
+    });
+    if (takesNormWeights(size)) form.normalised?.(normed);
+    return normed;
   };
   /** Residual sum and the norm over it. */
   const sumAndNormalise = async (residual: string, x: string, norm: NormSpec) => {
@@ -135,6 +141,7 @@ export async function buildGraph(
       { epsilon: { float: norm.eps } },
       { ...MS, outputs: [`${name}.normed`, "", "", `${name}.sum`] },
     );
+    if (takesNormWeights(spec.hiddenSize)) form.normalised?.(normed);
     return { normed, sum: `${name}.sum` };
   };
   const tables = new Map<string, Promise<[string, string]>>();

@@ -221,7 +221,7 @@ export async function chooseForm(
 
 export type Candidate = Tuning["candidates"][number];
 
-const ROUNDS = 5, PAST = 200, PROMPT = 128;
+const ROUNDS = 7, DECODES = 5, PAST = 200, PROMPT = 128;
 
 /** Times a few layers of the real shape in each form, one after another in each round, and the head. */
 async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): Promise<Candidate[]> {
@@ -251,23 +251,20 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
     );
     for (let round = 0; round < ROUNDS; round++) {
       for (const { runner, times } of runners) {
-        const time = async (key: string, run: () => Promise<unknown>) => {
+        const time = async (key: string, runs: number, run: () => Promise<unknown>) => {
           await run();
           const from = performance.now();
-          await run();
-          times.set(key, [...times.get(key) ?? [], performance.now() - from]);
+          for (let i = 0; i < runs; i++) await run();
+          times.set(key, [...times.get(key) ?? [], (performance.now() - from) / runs]);
         };
-        await time("prefill", () => runner.prefill(0, prompt, 0, "none"));
+        await time("prefill", 1, () => runner.prefill(0, prompt, 0, "none"));
         for (const batch of [1, 8, 32]) {
           const rows = Array.from(
             { length: batch },
             (_, slot) => ({ slot, tokenId: slot % manifest.vocabSize, position: context - 1 }),
           );
-          await time(
-            `head ${batch}`,
-            () => runner.prefill(0, prompt, 0, [Math.max(0, prompt.length - batch), prompt.length]),
-          );
-          await time(`decode ${batch}`, () => runner.decode(rows, () => 0));
+          await time(`layers ${batch}`, DECODES, () => runner.decode(rows, () => 0, false));
+          await time(`whole ${batch}`, DECODES, () => runner.decode(rows, () => 0));
         }
       }
     }
@@ -277,13 +274,12 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
   const scale = manifest.layers.length / Math.min(SHALLOW_LAYERS, manifest.layers.length);
   return runners.map(({ form, times }) => {
     const of = (key: string) => median(times.get(key)!)!;
-    const prefill = of("prefill");
     const decode = (batch: number) => {
-      const head = Math.max(0, of(`head ${batch}`) - prefill);
-      return scale * Math.max(0, of(`decode ${batch}`) - head) + head;
+      const layers = of(`layers ${batch}`);
+      return scale * layers + Math.max(0, of(`whole ${batch}`) - layers);
     };
     const [decode_1_ms, decode_8_ms, decode_32_ms] = [1, 8, 32].map(decode);
-    const prefill_128_ms = scale * prefill;
+    const prefill_128_ms = scale * of("prefill");
     const workload_ms = 8 * prefill_128_ms + 128 * decode_8_ms;
     return {
       form,

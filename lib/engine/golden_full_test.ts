@@ -1,11 +1,9 @@
 /** The real models against what PyTorch computes of the same weights, and the promises made on real models. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openCheckpoint } from "../checkpoint/open.ts";
-import { addForm } from "../compress/build.ts";
 import { readJsonl } from "../std/files.ts";
 import { sharedTest } from "../std/test_support.ts";
-import { exactCodes } from "./codes.ts";
+import { ensureForm } from "./forms.ts";
 import { OrtRunner } from "./ort_runner.ts";
 import { assertBatchInvariant } from "./testing/batch_invariance.ts";
 import { fetchTestModel, withVariant } from "./testing/build_variant.ts";
@@ -49,22 +47,21 @@ for (
 }
 
 for (
-  const [variant, form] of [["med", "rotated8"], ["cheap", "rotated8"], ["med", "rows8"]] as const
+  const [variant, form] of [
+    ["med", "rotated8"],
+    ["cheap", "rotated8"],
+    ["med", "rows8"],
+    ["med", "rotated8-kv8"],
+  ] as const
 ) {
   sharedTest(
     `SmolLM2 ${variant} as ${form}: a request's logits are the same alone and among 16 others`,
     async (shared) => {
       const path = await fetchTestModel(shared, "smollm2");
       await withVariant(path, variant, async (folder) => {
-        const checkpoint = await openCheckpoint(path);
-        await addForm(checkpoint, folder, { form, codes: await exactCodes() });
-        checkpoint.close();
-        const runner = await OrtRunner.create(folder, { form, slots: 16, context: 512 });
-        try {
-          await assertBatchInvariant(runner, { longest: 300, outputs: 6 });
-        } finally {
-          runner.close();
-        }
+        await ensureForm({ checkpoint: path, dir: folder }, form);
+        using runner = await OrtRunner.create(folder, { form, slots: 16, context: 512 });
+        await assertBatchInvariant(runner, { longest: 300, outputs: 6 });
       });
     },
   );

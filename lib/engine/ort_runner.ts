@@ -207,7 +207,12 @@ export class OrtRunner implements StepRunner {
       : await this.#kv.chunk(slot, start, run(this.#session));
   }
 
-  async decode(rows: readonly StepRow[], held: (slot: number) => number): Promise<Float32Array> {
+  /** @param head whether there are logits, which is what the head takes its time for */
+  async decode(
+    rows: readonly StepRow[],
+    held: (slot: number) => number,
+    head = true,
+  ): Promise<Float32Array> {
     const lowest = this.#kv.hasParts ? rows[0].slot : 0;
     const batch = Math.max(this.#fewestRows, rows[rows.length - 1].slot - lowest + 1);
     const first = Math.min(lowest, this.#kv.slots - batch);
@@ -225,10 +230,10 @@ export class OrtRunner implements StepRunner {
       if (active) this.#logitRows[2 * next++] = b;
     }
     this.#total[0] = largest + 1;
-    const logitRows = Math.max(this.#fewestRows, rows.length);
+    const logitRows = head ? Math.max(this.#fewestRows, rows.length) : 0;
     for (let row = rows.length; row < logitRows; row++) this.#logitRows[2 * row] = this.#logitRows[0];
     const logits = await this.#run(this.#session, this.#kv.range(first, batch), batch, 1, logitRows);
-    return logits.subarray(0, rows.length * this.vocabSize);
+    return head ? logits.subarray(0, rows.length * this.vocabSize) : logits;
   }
 
   /**

@@ -56,47 +56,52 @@ export class RoundedKv {
     if (slot === this.#slot) this.#held = Math.min(this.#held, from);
   }
 
+  /** Brings positions [start, end) from codes to floats. */
   #widen(start: number, end: number): void {
-    this.#each(start, end, (codes, floats, steps, at, from, to) => {
-      for (let i = from, j = at, c = 0; i < to; i++, j++, c = c + 1 === steps.length ? 0 : c + 1) {
-        floats[i] = codes[j] * steps[c];
+    for (const { codes, floats, steps, codesAt, floatsAt } of this.#rows(start, end)) {
+      const dim = steps.length;
+      for (let p = start, i = codesAt, o = floatsAt; p < end; p++) {
+        for (let c = 0; c < dim; c++) floats[o++] = codes[i++] * steps[c];
       }
-    });
+    }
   }
 
+  /** Rounds positions [start, end) of the floats, in place and to codes. */
   #round(start: number, end: number): void {
-    this.#each(start, end, (codes, floats, steps, at, from, to) => {
-      for (let i = from, j = at, c = 0; i < to; i++, j++, c = c + 1 === steps.length ? 0 : c + 1) {
-        const code = Math.max(-128, Math.min(127, floats[i] / steps[c] + ROUND - ROUND));
-        codes[j] = code;
-        floats[i] = code * steps[c];
+    for (const { codes, floats, steps, codesAt, floatsAt } of this.#rows(start, end)) {
+      const dim = steps.length, inverse = Float64Array.from(steps, (step) => 1 / step);
+      for (let p = start, i = codesAt, o = floatsAt; p < end; p++) {
+        for (let c = 0; c < dim; c++, i++, o++) {
+          const nearest = floats[o] * inverse[c] + ROUND - ROUND;
+          const code = nearest > 127 ? 127 : nearest < -128 ? -128 : nearest;
+          codes[i] = code;
+          floats[o] = code * steps[c];
+        }
       }
-    });
+    }
   }
 
-  /** Calls `visit` with positions [start, end) of each head: floats [from, to), their codes from `at` on. */
-  #each(
-    start: number,
-    end: number,
-    visit: (
-      codes: Int8Array,
-      floats: Float32Array,
-      steps: Float32Array,
-      at: number,
-      from: number,
-      to: number,
-    ) => void,
-  ): void {
+  /** Each head's part of each array, and where its position `start` lies. */
+  *#rows(start: number, end: number): Generator<HeadRows> {
     if (start === end) return;
     for (const [i, [heads, context, dim]] of this.#codes.shapes.entries()) {
       const codes = this.#codes.arrays[i] as Int8Array, floats = this.#floats.arrays[i] as Float32Array;
       for (let head = 0; head < heads; head++) {
-        const row = head * context, steps = this.#steps[i].subarray(head * dim, (head + 1) * dim);
-        const at = (this.#slot * heads * context + row + start) * dim;
-        visit(codes, floats, steps, at, (row + start) * dim, (row + end) * dim);
+        const steps = this.#steps[i].subarray(head * dim, (head + 1) * dim);
+        const floatsAt = (head * context + start) * dim;
+        yield { codes, floats, steps, codesAt: this.#slot * heads * context * dim + floatsAt, floatsAt };
       }
     }
   }
+}
+
+interface HeadRows {
+  codes: Int8Array;
+  floats: Float32Array;
+  /** [headDim] */
+  steps: Float32Array;
+  codesAt: number;
+  floatsAt: number;
 }
 
 /**

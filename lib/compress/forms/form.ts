@@ -35,4 +35,6 @@ export interface MatrixForm {
    * one in place.
    */
   turnedBias?(name: string, bias: Float32Array): void;
+  /** Is told that each row of x has a root mean square of 1, before x is multiplied. */
+  normalised?(x: string): void;
 }

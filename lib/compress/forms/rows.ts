@@ -4,6 +4,8 @@
  * far from the rest, rows are cut into groups (rows8x3: three) with a scale and a product each.
  *
  * rotated8: rows8 of a model whose residual stream is rotated (`../rotation.ts`), so that no value is far from the rest.
+ * What a norm gives there is all but normally distributed with a variance of 1: one scale serves all its rows, and the
+ * nodes that look for a row's largest value are not needed.
  *
  * The weights come from a variant that is there: those that `blocks` stored, rounded once more.
  */
@@ -31,14 +33,18 @@ export interface RowsOptions {
 
 const MS = { domain: "com.microsoft" };
 const TOP = 127, MIDDLE = 128;
+/** What codes reach of values with a variance of 1: further ones are cut off, which costs least about here. */
+const NORMAL_TOP = 3.8;
 /** Rows that are turned into columns at a time. */
 const TILE = 64;
 
 export function rowsForm({ groups, codes, rounding, turned }: RowsOptions): MatrixForm {
   const blocks = storedBlocks(rounding);
   const inputs = new Map<string, QuantisedGroup[]>();
+  const normalised = new Set<string>();
   let head: string | undefined;
   return {
+    normalised: turned && ((x) => normalised.add(x)),
     store(file, source, role) {
       if (role !== "body") head = source.name;
       return blocks.store(file, source, role);
@@ -61,14 +67,19 @@ export function rowsForm({ groups, codes, rounding, turned }: RowsOptions): Matr
       await expand(file, source, blocks.layoutOf(source.name), bounds, codes, turn);
       if (turn?.inGraph) x = await rotateInGraph(file, x, turn.columns!, source.cols);
       let input = inputs.get(x);
-      if (!input) inputs.set(x, input = quantise(file, x, bounds, source.name === head));
+      if (!input) {
+        input = normalised.has(x)
+          ? [{ codes: file.node("QuantizeLinear", [x, normalStep(file), middle(file, [])]), largest: null }]
+          : quantise(file, x, bounds, source.name === head);
+        inputs.set(x, input);
+      }
       const products = input.map(({ codes: activations, largest }, g) => {
         const product = file.node(
           "MatMulIntegerToFloat",
           [
             activations,
             `${source.name}.rows8.${g}`,
-            step(file),
+            largest === null ? normalStep(file) : step(file),
             `${source.name}.rows8.${g}.scales`,
             middle(file, []),
             ...codes === "uint8" ? [middle(file, [1])] : [],
@@ -76,7 +87,7 @@ export function rowsForm({ groups, codes, rounding, turned }: RowsOptions): Matr
           {},
           MS,
         );
-        return file.node("Mul", [product, largest]);
+        return largest === null ? product : file.node("Mul", [product, largest]);
       });
       return products.length === 1 ? products[0] : file.node("Sum", products);
     },
@@ -92,8 +103,8 @@ export function groupBounds(cols: number, groups: number): number[] {
 interface QuantisedGroup {
   /** uint8 [.., columns of the group], about 128 */
   codes: string;
-  /** Largest magnitude of each row, float32 [.., 1]. */
-  largest: string;
+  /** Largest magnitude of each row, float32 [.., 1]; null where one scale serves all. */
+  largest: string | null;
 }
 
 /** Rounds the groups of x float32 [.., cols]. */
@@ -108,16 +119,12 @@ function quantise(
   if (sizes.length > 1) file.node("Split", [x, int64(file, sizes)], { axis: -1 }, { outputs: parts });
   else parts[0] = x;
   return parts.map((part) => {
-    let reduced = file.node("ReduceMax", [file.node("Abs", [part]), int64(file, [-1])]);
+    let largest = file.node("ReduceMax", [file.node("Abs", [part]), int64(file, [-1])]);
     // Without rows the runtime leaves the axis as it was.
     if (mayBeEmpty) {
-      reduced = file.node("Slice", [reduced, int64(file, [0]), int64(file, [1]), int64(file, [-1])]);
+      largest = file.node("Slice", [largest, int64(file, [0]), int64(file, [1]), int64(file, [-1])]);
     }
-    // A row of zeros keeps something to divide by.
-    const largest = file.node("Max", [
-      reduced,
-      file.constant("rows8.least", "float", [], new Float32Array([1e-30])),
-    ]);
+    // In a row of zeros these are not numbers: their codes are any, and their product is multiplied by zero.
     const relative = file.node("Div", [part, largest]);
     return { codes: file.node("QuantizeLinear", [relative, step(file), middle(file, [])]), largest };
   });
@@ -200,6 +207,8 @@ async function expand(
 
 const int64 = (file: OnnxFile, values: readonly number[]) =>
   file.constant(`rows8.int64.${values}`, "int64", [values.length], BigInt64Array.from(values, BigInt));
+const normalStep = (file: OnnxFile) =>
+  file.constant("rotated8.step", "float", [], new Float32Array([NORMAL_TOP / TOP]));
 const step = (file: OnnxFile) => file.constant("rows8.step", "float", [], new Float32Array([1 / TOP]));
 const middle = (file: OnnxFile, shape: readonly number[]) =>
   file.constant(`rows8.middle.${shape}`, "uint8", shape, new Uint8Array([MIDDLE]));
