@@ -56,7 +56,7 @@ Deno.test("deploy/kserve/inference_services.yaml is a service for each endpoint,
   const [namespace, ...services] = await readYaml("kserve/inference_services.yaml") as {
     apiVersion: string;
     kind: string;
-    metadata: { name: string; namespace: string };
+    metadata: { name: string; namespace: string; annotations: unknown };
     spec: {
       predictor: {
         minReplicas: number;
@@ -80,12 +80,14 @@ Deno.test("deploy/kserve/inference_services.yaml is a service for each endpoint,
       "InferenceService",
       "slolab",
     ]);
+    assert.deepEqual(metadata.annotations, { "serving.kserve.io/deploymentMode": "Standard" });
     const { model, minReplicas, maxReplicas } = predictor;
     sources[metadata.name] = model.storageUri.replace(/^hf:\/\//, "");
     assert.deepEqual([minReplicas, maxReplicas, model.modelFormat], [1, 1, { name: "huggingface" }]);
     assert.deepEqual(model.args.filter((arg) => !arg.startsWith("--dtype")), [
       `--model_name=${metadata.name}`,
       "--model_dir=/mnt/models",
+      "--backend=vllm",
       "--max-model-len=4096",
       "--no-enable-prefix-caching",
     ]);
