@@ -80,7 +80,8 @@ await runCommand({
       {
         ...settingsOf(o, preset),
         variant,
-        ...(endpoint && { endpoint, model: endpoint.model ?? endpoint.baseUrl }),
+        ...(endpoint &&
+          { endpoint, tokenizer: o.tokenizer, model: endpoint.model ?? endpoint.baseUrl }),
         ...(o.export && { itls: true }),
       },
       {

@@ -71,7 +71,7 @@ await runCommand({
       ...protocolOf(o, "loglikelihood"),
       model: endpoint ? endpoint.model ?? endpoint.baseUrl : o.model,
       variant,
-      ...(endpoint && { endpoint }),
+      ...(endpoint && { endpoint, tokenizer: o.tokenizer }),
       device: o.device as EvaluationRunSettings["device"],
       ...formOf(o),
       ...memoryOf(o),

@@ -3,7 +3,6 @@ import { type VariantName, VARIANTS } from "slolab/compress/variant.ts";
 import type { TargetSettings, VariantSettings } from "slolab/pipeline/load_target.ts";
 import { PROMPT_KINDS, type WorkloadSettings } from "slolab/pipeline/workload.ts";
 import type { Flags, Values } from "slolab/std/cli.ts";
-import { BadInput } from "slolab/std/errors.ts";
 import type { Slo } from "slolab/types/mod.ts";
 import {
   commandOf,
@@ -28,10 +27,6 @@ export const LOAD_FLAGS = {
   overlong,
   ...ONE_ENDPOINT_FLAGS,
   ...ENDPOINT_FLAGS,
-  tokenizer: {
-    type: "string",
-    help: "a folder with the endpoint's tokenizer.json, for prompts of exact lengths",
-  },
   prompts: {
     type: "string",
     choices: PROMPT_KINDS,
@@ -72,17 +67,13 @@ type LoadValues = Values<typeof LOAD_FLAGS>;
 
 /**
  * The target that the flags name.
- * @throws {BadInput} where flags of an endpoint are there without one, or its file cannot be used.
+ * @throws {BadInput} as `endpointOf` does.
  */
 export async function targetOf(o: LoadValues): Promise<TargetSettings> {
-  const { tokenizer } = o;
   const endpoint = await endpointOf(o, o.variant);
   if (endpoint !== undefined) {
     const variant = o.endpoint === undefined ? o.variant as VariantName : undefined;
-    return { endpoint, variant, tokenizer, context: o.context };
-  }
-  if (tokenizer !== undefined) {
-    throw new BadInput("Cannot use --tokenizer as it belongs to an endpoint: none is named");
+    return { endpoint, variant, tokenizer: o.tokenizer, context: o.context };
   }
   return {
     model: o.model,

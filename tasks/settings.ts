@@ -131,6 +131,11 @@ export const ONE_ENDPOINT_FLAGS = {
   },
   "endpoint-model": { type: "string", help: "the endpoint's model (default: the one that it serves)" },
   "api-key": { type: "string", help: "the endpoint's key (default $SLOLAB_API_KEY, else $OPENAI_API_KEY)" },
+  tokenizer: {
+    type: "string",
+    help:
+      "a folder with the endpoint's tokenizer.json, for prompts of exact lengths, and to cut lm-eval's that are too long",
+  },
 } satisfies Flags;
 
 /**
@@ -147,13 +152,16 @@ export async function endpointsOf(
 
 /**
  * The endpoint that the flags name, if they do: the variant's, or the one on the command line.
- * @throws {BadInput} where the file has none for the variant, or both are named.
+ * @throws {BadInput} where the file has none for the variant, or both are named, or a tokenizer and no endpoint is.
  */
 export async function endpointOf(
   o: Values<typeof ENDPOINT_FLAGS & typeof ONE_ENDPOINT_FLAGS>,
   variant: string,
 ): Promise<EndpointConfig | undefined> {
   const endpoints = await endpointsOf(o);
+  if (o.tokenizer !== undefined && o.endpoint === undefined && !endpoints) {
+    throw new BadInput("Cannot use --tokenizer as it belongs to an endpoint: none is named");
+  }
   if (o.endpoint === undefined) {
     const config = endpoints?.get(variant as VariantName);
     if (endpoints && !config) {

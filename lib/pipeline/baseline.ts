@@ -30,6 +30,8 @@ export interface BaselineSettings extends ProtocolSettings {
   variant: VariantName | null;
   /** A server that is driven in the engine's place. */
   endpoint?: EndpointConfig;
+  /** A folder with its `tokenizer.json`: lm-eval's prompts are cut on the left with it where they are too long. */
+  tokenizer?: string;
   /** Default `blocks`. */
   form?: FormChoice;
   tune?: boolean;

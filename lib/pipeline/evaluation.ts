@@ -26,6 +26,8 @@ export interface EvaluationRunSettings extends ProtocolSettings, MemoryRequest {
   variant: VariantName | null;
   /** A server that is asked in the engine's place. */
   endpoint?: EndpointConfig;
+  /** A folder with its `tokenizer.json`: lm-eval's prompts are cut on the left with it where they are too long. */
+  tokenizer?: string;
   device: Device;
   /** Default `blocks`. */
   form?: FormChoice;

@@ -87,6 +87,30 @@ for (const protocol of ["slolab", "lm-eval"] as const) {
     }));
 }
 
+Deno.test("runEvaluation() cuts an endpoint's prompts as it cuts the engine's, where the tokenizer is named", () =>
+  inLab(async (lab) => {
+    const settings = { protocol: "lm-eval", context: 128 } as const;
+    const engine = await evaluate(lab, "engine", settings);
+    await withServed(lab.model, ["med"], async (endpoints) => {
+      const endpoint = endpoints.get("med")!;
+      const asked = { ...settings, endpoint, model: endpoint.model, variant: null };
+      const remote = await evaluate(lab, "endpoint", { ...asked, tokenizer: lab.model });
+      const told = (predictions: Prediction[]) =>
+        byId(predictions).map(({ id, text, error, promptTokensCut }) => ({
+          id,
+          text,
+          error,
+          promptTokensCut,
+        }));
+      assert.deepEqual(told(remote.predictions), told(engine.predictions));
+      assert.ok(remote.predictions.every((p) => p.error === null && p.promptTokensCut > 0));
+      await assert.rejects(
+        evaluate(lab, "none", { ...asked, tokenizer: lab.dir }),
+        (e) => e instanceof BadInput && /must hold its tokenizer.json: there is none/.test(e.message),
+      );
+    });
+  }));
+
 Deno.test("runEvaluation() says at once that an endpoint cannot score, and what to do", () =>
   inLab(async (lab) => {
     // As llama.cpp does: echo is ignored, there is no /tokenize.

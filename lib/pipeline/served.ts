@@ -2,6 +2,7 @@
 import type { VariantName } from "../compress/variant.ts";
 import { openEndpoint } from "../endpoint/mod.ts";
 import { SingleVariantServer } from "../engine/single_variant_server.ts";
+import { readTokenizer } from "../engine/tokenizer.ts";
 import type { EvaluatorOptions } from "../eval/mod.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { BadInput } from "../std/errors.ts";
@@ -23,7 +24,7 @@ export interface Served extends AsyncDisposable {
 
 /** What is opened; a baseline's settings are such. */
 export type ServedSettings =
-  & Pick<BaselineSettings, "model" | "variant" | "endpoint" | "form" | "tune" | "device">
+  & Pick<BaselineSettings, "model" | "variant" | "endpoint" | "tokenizer" | "form" | "tune" | "device">
   & Pick<BaselineSettings, "slots" | "context" | "kvMemory" | "prefixCache" | "protocol" | "mmluMethod">
   & Partial<Pick<BaselineSettings, "overlong">>
   & { mmluLimit?: number | null };
@@ -102,7 +103,7 @@ async function openVariant(
 }
 
 async function openRemote(
-  { endpoint, variant, protocol, mmluLimit, mmluMethod }: ServedSettings,
+  { endpoint, variant, protocol, mmluLimit, mmluMethod, ...settings }: ServedSettings,
   { fewShot }: AskedQuestions,
   { print, apiKey }: Pick<BaselineOptions, "print" | "apiKey">,
 ): Promise<Served> {
@@ -110,6 +111,9 @@ async function openRemote(
   try {
     const { baseUrl, model, api } = target;
     const maxModelLen = await target.contextLength();
+    const fit = protocol === "lm-eval" && settings.tokenizer !== undefined
+      ? await readFit(settings.tokenizer, settings.context ?? maxModelLen)
+      : undefined;
     print(`  Endpoint: ${baseUrl}, model ${model}, ${api}`);
     let scoresMessages = false;
     if (mmluMethod === "loglikelihood" && mmluLimit !== 0) {
@@ -142,6 +146,7 @@ async function openRemote(
         mmluMethod,
         fewShot,
         hasChatTemplate: scoresMessages,
+        fit,
       },
       prepare() {},
       [Symbol.asyncDispose]: () => target.close(),
@@ -150,4 +155,13 @@ async function openRemote(
     await target.close();
     throw thrown;
   }
+}
+
+/** How prompts are cut for an endpoint. */
+async function readFit(folder: string, context: number | null): Promise<EvaluatorOptions["fit"]> {
+  const refuse = (rule: string) => new BadInput(`Cannot cut prompts to the endpoint's context as ${rule}`);
+  const tokenizer = await readTokenizer(folder);
+  if (tokenizer === null) throw refuse(`${folder} must hold its tokenizer.json: there is none`);
+  if (context === null) throw refuse("its length must be known: the server does not say (use --context)");
+  return { encode: (text) => tokenizer.encode(text), context };
 }
