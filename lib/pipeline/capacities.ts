@@ -99,7 +99,7 @@ async function readRun(dir: string): Promise<RunDocument | null> {
 }
 
 /** The capacities for a terminal, a line a variant. */
-export function capacitiesTable({ variants }: CapacitiesDocument): string {
+function capacitiesTable({ variants }: CapacitiesDocument): string {
   const lines = variants.map(({ variant, endpoint, interval: [lower, upper], probes }) =>
     `  ${variant.padEnd(8)}${figure(lower, 3).padEnd(10)}${figure(upper, 3).padEnd(14)}` +
     `${String(probes).padEnd(8)}${endpoint.model} at ${endpoint.base_url}`
