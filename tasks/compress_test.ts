@@ -59,6 +59,18 @@ Deno.test("compress builds each variant once, models lists and removes them", ()
       "--json",
     );
     assert.equal(JSON.parse(pinned.stdout).variants[0].form, "rows8");
+    const untuned = await deno(
+      "compress",
+      "--model",
+      model,
+      "--variants",
+      "cheap",
+      "--form",
+      "auto",
+      "--no-tune",
+      "--json",
+    );
+    assert.deepEqual([untuned.code, JSON.parse(untuned.stdout).variants[0].form], [0, "blocks"]);
     const unknown = await deno("compress", "--model", model, "--form", "rows9");
     assert.equal(unknown.code, 2);
     assert.match(

@@ -50,7 +50,7 @@ export interface Tuning {
     decode_8_ms: number;
     decode_32_ms: number;
     prefill_128_ms: number;
-    /** 8 requests of 128 prompt and 128 output tokens: what is compared. */
+    /** 8 requests of 128 prompt and 128 output tokens, relative to blocks in the same round: what is compared. */
     workload_ms: number;
     /** Null where the form was not faster than the choice, and so not measured. */
     kl_to_base: number | null;
@@ -221,7 +221,7 @@ export async function chooseForm(
 
 export type Candidate = Tuning["candidates"][number];
 
-const ROUNDS = 7, DECODES = 5, PAST = 200, PROMPT = 128;
+const ROUNDS = 9, DECODES = 5, PAST = 200, PROMPT = 128;
 
 /** Times a few layers of the real shape in each form, one after another in each round, and the head. */
 async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): Promise<Candidate[]> {
@@ -272,26 +272,37 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
     for (const { runner } of runners) runner.close();
   }
   const scale = manifest.layers.length / Math.min(SHALLOW_LAYERS, manifest.layers.length);
-  return runners.map(({ form, times }) => {
-    const of = (key: string) => median(times.get(key)!)!;
-    const decode = (batch: number) => {
-      const layers = of(`layers ${batch}`);
-      return scale * layers + Math.max(0, of(`whole ${batch}`) - layers);
-    };
-    const [decode_1_ms, decode_8_ms, decode_32_ms] = [1, 8, 32].map(decode);
-    const prefill_128_ms = scale * of("prefill");
-    const workload_ms = 8 * prefill_128_ms + 128 * decode_8_ms;
-    return {
-      form,
-      decode_1_ms,
-      decode_8_ms,
-      decode_32_ms,
-      prefill_128_ms,
-      workload_ms,
-      kl_to_base: null,
-      kl_limit: null,
-    };
+  const measured = runners.map(({ form, times }) => {
+    const rounds = Array.from({ length: ROUNDS }, (_, round) => {
+      const of = (key: string) => times.get(key)![round];
+      const decode = (batch: number) => {
+        const layers = of(`layers ${batch}`);
+        return scale * layers + Math.max(0, of(`whole ${batch}`) - layers);
+      };
+      const prefill = scale * of("prefill"), decode8 = decode(8);
+      return {
+        prefill,
+        decode1: decode(1),
+        decode8,
+        decode32: decode(32),
+        workload: 8 * prefill + 128 * decode8,
+      };
+    });
+    return { form, rounds };
   });
+  // The machine's clock differs from round to round, the forms' order in a round less.
+  const blocks = measured.find(({ form }) => form === "blocks")!.rounds;
+  const blocksMs = median(blocks.map((r) => r.workload))!;
+  return measured.map(({ form, rounds }) => ({
+    form,
+    decode_1_ms: median(rounds.map((r) => r.decode1))!,
+    decode_8_ms: median(rounds.map((r) => r.decode8))!,
+    decode_32_ms: median(rounds.map((r) => r.decode32))!,
+    prefill_128_ms: median(rounds.map((r) => r.prefill))!,
+    workload_ms: blocksMs * median(rounds.map((r, i) => r.workload / blocks[i].workload))!,
+    kl_to_base: null,
+    kl_limit: null,
+  }));
 }
 
 /** Tokens of the fixed text that distributions are compared on. */
