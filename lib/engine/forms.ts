@@ -221,9 +221,17 @@ export async function chooseForm(
 
 export type Candidate = Tuning["candidates"][number];
 
-const ROUNDS = 9, DECODES = 5, PAST = 200, PROMPT = 128;
+const DECODES = 3, PAST = 200, PROMPT = 128;
+/** All forms run so many rounds, those within `CLOSE` of the best one go on. */
+const FIRST_ROUNDS = 7, ROUNDS = 31, CLOSE = 1.15;
 
-/** Times a few layers of the real shape in each form, one after another in each round, and the head. */
+/** One round's ms of the whole model, from those of its first layers. */
+type Round = Record<"prefill" | "decode1" | "decode8" | "decode32" | "workload", number>;
+
+/**
+ * Times a few layers of the real shape in each form, one form after another in each round, and the head. Clocks and
+ * neighbours change from round to round, so forms are compared within rounds; the close ones run on.
+ */
 async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): Promise<Candidate[]> {
   const type = await exactCodes(), { dir, manifest } = ensured;
   const context = Math.min(PAST, manifest.contextLength);
@@ -232,7 +240,7 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
     for (const form of forms) await addForm(checkpoint, dir, { form, codes: type, shallow: true });
     return forms;
   });
-  const runners: { form: FormName; runner: OrtRunner; times: Map<string, number[]> }[] = [];
+  const timed: { form: FormName; runner: OrtRunner; rounds: Round[] }[] = [];
   try {
     for (const form of forms) {
       const runner = await OrtRunner.create(dir, {
@@ -243,66 +251,66 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
         context,
         spinUs: 0, // the others' threads must not spin meanwhile
       });
-      runners.push({ form, runner, times: new Map() });
+      timed.push({ form, runner, rounds: [] });
     }
-    const prompt = Array.from(
-      { length: Math.min(PROMPT, context) },
-      (_, i) => (i * 7919) % manifest.vocabSize,
-    );
+    let racing = timed;
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { runner, times } of runners) {
-        const time = async (key: string, runs: number, run: () => Promise<unknown>) => {
-          await run();
-          const from = performance.now();
-          for (let i = 0; i < runs; i++) await run();
-          times.set(key, [...times.get(key) ?? [], (performance.now() - from) / runs]);
-        };
-        await time("prefill", 1, () => runner.prefill(0, prompt, 0, "none"));
-        for (const batch of [1, 8, 32]) {
-          const rows = Array.from(
-            { length: batch },
-            (_, slot) => ({ slot, tokenId: slot % manifest.vocabSize, position: context - 1 }),
-          );
-          await time(`layers ${batch}`, DECODES, () => runner.decode(rows, () => 0, false));
-          await time(`whole ${batch}`, DECODES, () => runner.decode(rows, () => 0));
-        }
+      for (const { runner, rounds } of racing) rounds.push(await timeRound(runner, manifest, context));
+      if (round === FIRST_ROUNDS - 1) {
+        const best = Math.min(...timed.map(relativeToBlocks));
+        racing = timed.filter((t) => t.form === "blocks" || relativeToBlocks(t) < CLOSE * best);
       }
     }
   } finally {
-    for (const { runner } of runners) runner.close();
+    for (const { runner } of timed) runner.close();
   }
-  const scale = manifest.layers.length / Math.min(SHALLOW_LAYERS, manifest.layers.length);
-  const measured = runners.map(({ form, times }) => {
-    const rounds = Array.from({ length: ROUNDS }, (_, round) => {
-      const of = (key: string) => times.get(key)![round];
-      const decode = (batch: number) => {
-        const layers = of(`layers ${batch}`);
-        return scale * layers + Math.max(0, of(`whole ${batch}`) - layers);
-      };
-      const prefill = scale * of("prefill"), decode8 = decode(8);
-      return {
-        prefill,
-        decode1: decode(1),
-        decode8,
-        decode32: decode(32),
-        workload: 8 * prefill + 128 * decode8,
-      };
-    });
-    return { form, rounds };
+  const blocksMs = median(blocksOf().map((r) => r.workload))!;
+  return timed.map((t) => {
+    const of = (key: keyof Round) => median(t.rounds.map((r) => r[key]))!;
+    return {
+      form: t.form,
+      decode_1_ms: of("decode1"),
+      decode_8_ms: of("decode8"),
+      decode_32_ms: of("decode32"),
+      prefill_128_ms: of("prefill"),
+      workload_ms: blocksMs * relativeToBlocks(t),
+      kl_to_base: null,
+      kl_limit: null,
+    };
   });
-  // The machine's clock differs from round to round, the forms' order in a round less.
-  const blocks = measured.find(({ form }) => form === "blocks")!.rounds;
-  const blocksMs = median(blocks.map((r) => r.workload))!;
-  return measured.map(({ form, rounds }) => ({
-    form,
-    decode_1_ms: median(rounds.map((r) => r.decode1))!,
-    decode_8_ms: median(rounds.map((r) => r.decode8))!,
-    decode_32_ms: median(rounds.map((r) => r.decode32))!,
-    prefill_128_ms: median(rounds.map((r) => r.prefill))!,
-    workload_ms: blocksMs * median(rounds.map((r, i) => r.workload / blocks[i].workload))!,
-    kl_to_base: null,
-    kl_limit: null,
-  }));
+
+  function blocksOf(): Round[] {
+    return timed.find(({ form }) => form === "blocks")!.rounds;
+  }
+
+  function relativeToBlocks({ rounds }: { rounds: Round[] }): number {
+    const blocks = blocksOf();
+    return median(rounds.map((r, i) => r.workload / blocks[i].workload))!;
+  }
+}
+
+/** Times each kind of run once. */
+async function timeRound(runner: OrtRunner, manifest: VariantManifest, context: number): Promise<Round> {
+  const scale = manifest.layers.length / Math.min(SHALLOW_LAYERS, manifest.layers.length);
+  const prompt = Array.from({ length: Math.min(PROMPT, context) }, (_, i) => (i * 7919) % manifest.vocabSize);
+  const time = async (runs: number, run: () => Promise<unknown>) => {
+    await run();
+    const from = performance.now();
+    for (let i = 0; i < runs; i++) await run();
+    return (performance.now() - from) / runs;
+  };
+  const decode = async (batch: number) => {
+    const rows = Array.from(
+      { length: batch },
+      (_, slot) => ({ slot, tokenId: slot % manifest.vocabSize, position: context - 1 }),
+    );
+    const layers = await time(DECODES, () => runner.decode(rows, () => 0, false));
+    const whole = await time(DECODES, () => runner.decode(rows, () => 0));
+    return scale * layers + Math.max(0, whole - layers);
+  };
+  const prefill = scale * await time(1, () => runner.prefill(0, prompt, 0, "none"));
+  const decode1 = await decode(1), decode8 = await decode(8), decode32 = await decode(32);
+  return { prefill, decode1, decode8, decode32, workload: 8 * prefill + 128 * decode8 };
 }
 
 /** Tokens of the fixed text that distributions are compared on. */
