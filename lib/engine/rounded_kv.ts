@@ -10,12 +10,14 @@
 import type { KvScales } from "../compress/variant.ts";
 import type { KvCache } from "./kv_cache.ts";
 
+type Arrays = Pick<KvCache, "arrays" | "shapes" | "range">;
+
 /** Adding it to a smaller double leaves the nearest whole number, the even one of two. */
 const ROUND = 1.5 * 2 ** 52;
 
 export class RoundedKv {
-  readonly #codes: KvCache;
-  readonly #floats: KvCache;
+  readonly #codes: Arrays;
+  readonly #floats: Arrays;
   /** Of each array, the step of each channel [kvHeads * headDim]. */
   readonly #steps: Float32Array[];
   /** The slot that the floats are of, and how many of its positions. */
@@ -26,7 +28,7 @@ export class RoundedKv {
    * @param codes int8, all slots
    * @param floats one slot
    */
-  constructor(codes: KvCache, floats: KvCache, { key, value }: KvScales) {
+  constructor(codes: Arrays, floats: Arrays, { key, value }: KvScales) {
     this.#codes = codes;
     this.#floats = floats;
     this.#steps = key.flatMap((steps, l) => [Float32Array.from(steps), Float32Array.from(value[l])]);
@@ -109,7 +111,7 @@ interface HeadRows {
  * off, which costs more than coarser steps do.
  * @param floats whose slot 0 holds that many positions
  */
-export function kvScalesOf(floats: KvCache, positions: number): KvScales {
+export function kvScalesOf(floats: Arrays, positions: number): KvScales {
   const largest = floats.shapes.map(([heads, context, dim], i) => {
     const data = floats.arrays[i] as Float32Array, most = new Array<number>(heads * dim).fill(1e-6);
     for (let head = 0; head < heads; head++) {
