@@ -4,7 +4,7 @@ import { type CapacityDocument, figure, percent, sloText } from "../metrics/mod.
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeAtomic } from "../std/files.ts";
 import { capacityChart, capacityWords } from "./charts/capacity.ts";
-import { escapeHtml, table } from "./html.ts";
+import { escapeHtml, modelTitle, table } from "./html.ts";
 import { settingsSection } from "./html_report.ts";
 import { card, htmlPage } from "./page.ts";
 import type { RunInfo } from "./run_documents.ts";
@@ -31,7 +31,7 @@ export async function writeCapacityReport(dir: string): Promise<string> {
     path,
     await htmlPage({
       kicker: "slolab capacity",
-      title: [run.model?.name, run.variant, "capacity"].filter(Boolean).join(", "),
+      title: [modelTitle(run.model?.name), run.variant, "capacity"].filter(Boolean).join(", "),
       isSample: run.data_source === "sample",
       summary: summarySection(capacity),
       charts: [capacityChart(capacity)],

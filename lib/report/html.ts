@@ -1,4 +1,5 @@
 /** Small pieces of HTML. */
+import { basename, isAbsolute } from "node:path";
 
 const ENTITIES: Record<string, string> = {
   "&": "&amp;",
@@ -11,6 +12,11 @@ const ENTITIES: Record<string, string> = {
 /** Makes text safe inside elements and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (c) => ENTITIES[c]);
+}
+
+/** A model's name in a title: of a path its last part. */
+export function modelTitle(name: string | undefined): string {
+  return name === undefined ? "" : isAbsolute(name) || name.startsWith(".") ? basename(name) : name;
 }
 
 /** A cell: text, or HTML that is already safe. */

@@ -15,7 +15,7 @@ import {
 } from "../metrics/mod.ts";
 import { chartsOf } from "./charts/mod.ts";
 import { flatten } from "./flatten.ts";
-import { type Cell, escapeHtml, table } from "./html.ts";
+import { type Cell, escapeHtml, modelTitle, table } from "./html.ts";
 import {
   type AccuracyRow,
   datasetsOf,
@@ -64,7 +64,12 @@ export function htmlReport(documents: RunDocuments): Promise<string> {
 
 function titleOf(run: RunInfo): string {
   const bits = { base: " (16 bit)", med: " (8 bit)", cheap: " (4 bit)" }[run.variant ?? ""] ?? "";
-  const parts = [run.model?.name, run.variant && run.variant + bits, run.device, run.endpoint?.base_url]
+  const parts = [
+    modelTitle(run.model?.name),
+    run.variant && run.variant + bits,
+    run.device,
+    run.endpoint?.base_url,
+  ]
     .filter((p) => p);
   return parts.length ? parts.join(", ") : "Baseline";
 }
@@ -183,7 +188,10 @@ export function latencyRows(metrics: MetricsDocument): Cell[][] {
   return rows.filter(([, d]) => d.count > 0).map(([name, d]) => [
     name,
     ...(["p50", "p75", "p90", "p95", "p99"] as const).map((p) => ({
-      html: `${ms(d[p])}<br><small>${escapeHtml(intervalText(d[`${p}_ci`], ms))}</small>`,
+      html: `${ms(d[p])}<br><small>${
+        escapeHtml(intervalText(d[`${p}_ci`], ms)).replaceAll(/, |(?<==) /g, (space) =>
+          space.replace(" ", "\u00a0"))
+      }</small>`,
     })),
     `${ms(d.mean)}${d.std === null ? "" : ` ± ${ms(d.std)}`}`,
     ms(d.min),

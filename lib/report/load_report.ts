@@ -14,7 +14,7 @@ import { exists, readJson, writeAtomic } from "../std/files.ts";
 import type { RequestRecord, Slo } from "../types/mod.ts";
 import type { Chart } from "./charts/chart.ts";
 import { timelineChart } from "./charts/timeline.ts";
-import { escapeHtml, table } from "./html.ts";
+import { escapeHtml, modelTitle, table } from "./html.ts";
 import { latencyRows, settingsSection } from "./html_report.ts";
 import { card, htmlPage } from "./page.ts";
 import type { RunInfo } from "./run_documents.ts";
@@ -60,7 +60,8 @@ export async function writeLoadReport(dir: string): Promise<string> {
     path,
     await htmlPage({
       kicker: "slolab load",
-      title: [load.run.model?.name, load.run.variant, patternWords(load.summary)].filter(Boolean).join(", "),
+      title: [modelTitle(load.run.model?.name), load.run.variant, patternWords(load.summary)].filter(Boolean)
+        .join(", "),
       isSample: load.summary.data_source === "sample",
       summary: summarySection(load),
       charts: chartsOf(load),

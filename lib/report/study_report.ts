@@ -6,7 +6,7 @@ import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeAtomic } from "../std/files.ts";
 import { fromRecord } from "../types/mod.ts";
 import { studyCharts } from "./charts/study.ts";
-import { escapeHtml, table } from "./html.ts";
+import { escapeHtml, modelTitle, table } from "./html.ts";
 import { card, htmlPage } from "./page.ts";
 import { writeSvgFiles } from "./svg.ts";
 import { isQuantised, megabytes, type StudyDocument, type StudyRow } from "./study.ts";
@@ -46,7 +46,7 @@ export async function writeStudyCharts(dir: string): Promise<string[]> {
 export function studyReport(study: StudyDocument): Promise<string> {
   return htmlPage({
     kicker: "slolab study",
-    title: `${study.model}: ${study.rows.map((r) => r.variant).join(", ")}`,
+    title: `${modelTitle(study.model)}: ${study.rows.map((r) => r.variant).join(", ")}`,
     isSample: study.data_source === "sample",
     summary: summarySection(study),
     charts: studyCharts(study),

@@ -45,7 +45,6 @@ caption { text-align: left; padding-bottom: 4px; }
 th, td { padding: 5px 10px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 thead th { font-weight: 600; vertical-align: bottom; }
 th:first-child { text-align: left; font-weight: 500; white-space: nowrap; }
-small { white-space: nowrap; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 12px 14px;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; margin-bottom: 8px; }
