@@ -223,7 +223,7 @@ export type Candidate = Tuning["candidates"][number];
 
 const DECODES = 3, PAST = 200, PROMPT = 128;
 /** All forms run so many rounds, those within `CLOSE` of the best one go on. */
-const FIRST_ROUNDS = 7, ROUNDS = 31, CLOSE = 1.15;
+const FIRST_ROUNDS = 5, ROUNDS = 21, CLOSE = 1.15;
 
 /** One round's ms of the whole model, from those of its first layers. */
 type Round = Record<"prefill" | "decode1" | "decode8" | "decode32" | "workload", number>;
@@ -236,7 +236,7 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
   const type = await exactCodes(), { dir, manifest } = ensured;
   const context = Math.min(PAST, manifest.contextLength);
   const forms = await withCheckpoint(ensured, async (checkpoint) => {
-    const forms = formsOf(describeModel(checkpoint.config));
+    const forms = racersOf(formsOf(describeModel(checkpoint.config)));
     for (const form of forms) await addForm(checkpoint, dir, { form, codes: type, shallow: true });
     return forms;
   });
@@ -287,6 +287,12 @@ async function timeForms(ensured: EnsuredVariant, { threads }: PrepareOptions): 
     const blocks = blocksOf();
     return median(rounds.map((r, i) => r.workload / blocks[i].workload))!;
   }
+}
+
+/** Where a model can be rotated the other integer forms need no trial: not faster, and several times as far from base. */
+function racersOf(forms: readonly FormName[]): FormName[] {
+  const rotates = forms.includes("rotated8");
+  return forms.filter((form) => !(rotates && form.startsWith("rows8")));
 }
 
 /** Times each kind of run once. */
