@@ -4,22 +4,7 @@ import { type EndpointConfig, EndpointError } from "../endpoint/mod.ts";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, readJsonl } from "../std/files.ts";
 import { runCapacities } from "./capacities.ts";
-import type { CapacitySettings } from "./capacity_run.ts";
-import { inLab, type Lab, withServed } from "./testing/lab.ts";
-
-const SETTINGS: Omit<CapacitySettings, "target"> = {
-  workload: { prompts: "questions", loadMaxTokens: 2, dataSubset: 8, seed: 1 },
-  search: { startRate: 40, minRate: 0.01, maxRate: 80, precision: 0.5, maxProbes: 2 },
-  arrivals: "constant",
-  shape: 1,
-  attainment: 0.5,
-  maxProbeRequests: 12,
-  maxProbeSeconds: 60,
-  minProbeSeconds: 0,
-  warmup: 1,
-  slo: { ttftMs: 60_000, tpotMs: null, e2eMs: null },
-  seed: 1,
-};
+import { inLab, type Lab, SHORT_SEARCH, withServed } from "./testing/lab.ts";
 
 const optionsOf = ({ dir, dataDir }: Lab, resume: boolean, signal?: AbortSignal) => ({
   outputDir: join(dir, "out"),
@@ -41,7 +26,7 @@ Deno.test("runCapacities() searches each variant's capacity, goes on where it wa
         if (/Report: .*base/.test(line)) stop.abort(new Error("stopped"));
       };
       await assert.rejects(
-        runCapacities(targets, SETTINGS, { ...optionsOf(lab, false, stop.signal), print }),
+        runCapacities(targets, SHORT_SEARCH, { ...optionsOf(lab, false, stop.signal), print }),
         /stopped/,
       );
       const kept = await Deno.readTextFile(join(out, "base", "run.json"));
@@ -49,10 +34,10 @@ Deno.test("runCapacities() searches each variant's capacity, goes on where it wa
       assert.equal((await readJson<{ status: string }>(join(out, "run.json"))).status, "running");
 
       await assert.rejects(
-        runCapacities(targets, { ...SETTINGS, attainment: 0.6 }, optionsOf(lab, true)),
+        runCapacities(targets, { ...SHORT_SEARCH, attainment: 0.6 }, optionsOf(lab, true)),
         (e) => e instanceof BadInput && /Cannot resume .* as attainment must be/.test(e.message),
       );
-      const summary = await runCapacities(targets, SETTINGS, optionsOf(lab, true));
+      const summary = await runCapacities(targets, SHORT_SEARCH, optionsOf(lab, true));
       assert.equal(await Deno.readTextFile(join(out, "base", "run.json")), kept);
       assert.deepEqual(await readJson(join(out, "summary.json")), summary);
       assert.deepEqual(
@@ -83,7 +68,7 @@ Deno.test("runCapacities() and a search with no answer fail, the first before an
       await assert.rejects(
         runCapacities(
           new Map([["base", { endpoint }], ["cheap", { endpoint: nobody }]]),
-          SETTINGS,
+          SHORT_SEARCH,
           optionsOf(lab, false),
         ),
         (e) => e instanceof EndpointError && e.kind === "refused",
@@ -92,7 +77,7 @@ Deno.test("runCapacities() and a search with no answer fail, the first before an
 
       const unknown = new Map([["base", { endpoint: { ...endpoint, model: "other" } }]] as const);
       await assert.rejects(
-        runCapacities(unknown, SETTINGS, optionsOf(lab, false)),
+        runCapacities(unknown, SHORT_SEARCH, optionsOf(lab, false)),
         /Cannot call this search a success as a request must succeed: all failed/,
       );
       const [probe] = await readJsonl<{ verdict: string }>(join(lab.dir, "out", "base", "probes.jsonl"));

@@ -8,9 +8,7 @@ import { readJson } from "../std/files.ts";
 import { type CapacitySettings, runCapacity } from "./capacity_run.ts";
 import { type LoadRunSettings, runLoad, type RunOptions } from "./load_run.ts";
 import type { VariantSettings } from "./load_target.ts";
-import { inLab as inAnyLab, withServed } from "./testing/lab.ts";
-
-const SLO = { ttftMs: 60_000, tpotMs: null, e2eMs: null };
+import { inLab as inAnyLab, LOOSE_SLO, SHORT_SEARCH, withServed } from "./testing/lab.ts";
 
 /** A lab, and what a run in it is given. */
 function inLab(
@@ -50,7 +48,7 @@ const loadSettings = (
   warmup: 1,
   warmupSeconds: 0,
   cooldownSeconds: 0,
-  slo: SLO,
+  slo: LOOSE_SLO,
   seed: 1,
   ...change,
 });
@@ -109,7 +107,7 @@ Deno.test("runLoad() goes on with a stopped level under its own settings alone",
     await stopped.catch((thrown) => assert.match(thrown.message, /stopped/));
     const kept = await Deno.readTextFile(path);
     await assert.rejects(
-      runLoad({ ...settings, slo: { ...SLO, tpotMs: 1 } }, { ...options, resume: true }),
+      runLoad({ ...settings, slo: { ...LOOSE_SLO, tpotMs: 1 } }, { ...options, resume: true }),
       (e) => e instanceof BadInput && /Cannot resume .* as slo must be/.test(e.message),
     );
     const { summary, level } = await runLoad(settings, { ...options, resume: true });
@@ -142,20 +140,7 @@ Deno.test("runLoad() and runCapacity() drive an endpoint as they do a model", ()
         new Set(["30,5,"]),
       );
 
-      const settings: CapacitySettings = {
-        target: { endpoint: endpoint.endpoint },
-        workload: { prompts: "questions", loadMaxTokens: 2, dataSubset: 8, seed: 1 },
-        search: { startRate: 40, minRate: 0.01, maxRate: 80, precision: 0.5, maxProbes: 2 },
-        arrivals: "constant",
-        shape: 1,
-        attainment: 0.5,
-        maxProbeRequests: 12,
-        maxProbeSeconds: 60,
-        minProbeSeconds: 0,
-        warmup: 1,
-        slo: SLO,
-        seed: 1,
-      };
+      const settings: CapacitySettings = { ...SHORT_SEARCH, target: { endpoint: endpoint.endpoint } };
       const out = join(dir, "capacity");
       const capacity = await runCapacity(settings, { ...options, outputDir: out });
       assert.equal(capacity.curve.length, 2);

@@ -9,6 +9,25 @@ import { SingleVariantServer } from "../../engine/single_variant_server.ts";
 import { createApp } from "../../serve/app.ts";
 import { setQuiet } from "../../std/progress.ts";
 import { inTemp, ROOT } from "../../std/test_support.ts";
+import type { CapacitySettings } from "../capacity_run.ts";
+
+/** Limits that a tiny model meets on any machine. */
+export const LOOSE_SLO = { ttftMs: 60_000, tpotMs: null, e2eMs: null };
+
+/** A search of two probes. */
+export const SHORT_SEARCH: Omit<CapacitySettings, "target"> = {
+  workload: { prompts: "questions", loadMaxTokens: 2, dataSubset: 8, seed: 1 },
+  search: { startRate: 40, minRate: 0.01, maxRate: 80, precision: 0.5, maxProbes: 2 },
+  arrivals: "constant",
+  shape: 1,
+  attainment: 0.5,
+  maxProbeRequests: 12,
+  maxProbeSeconds: 60,
+  minProbeSeconds: 0,
+  warmup: 1,
+  slo: LOOSE_SLO,
+  seed: 1,
+};
 
 export interface Lab {
   /** Goes away; the cache is in it too. */
