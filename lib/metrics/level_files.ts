@@ -43,10 +43,12 @@ export async function readLevels(dir: string): Promise<LevelFiles[]> {
 }
 
 /**
- * Reads a metrics document. One from before there were windows and schedule delays has none of either.
- * @throws {BadInput} where the file is absent or is not JSON.
+ * Reads a metrics document, or null where there is none. One from before there were windows and schedule delays has
+ * none of either.
+ * @throws {BadInput} where the file is not JSON.
  */
-export async function readMetrics(path: string): Promise<MetricsDocument> {
+export async function readMetrics(path: string): Promise<MetricsDocument | null> {
+  if (!await exists(path)) return null;
   const metrics = await readJson<MetricsDocument>(path);
   metrics.schedule_delay ??= describe(new Float64Array());
   metrics.summary.excluded_requests ??= { warmup: 0, cooldown: 0 };
@@ -62,8 +64,7 @@ interface State {
 async function readLevel(dir: string, name: string): Promise<LevelFiles> {
   const requests = join(dir, `requests_${name}.jsonl`), level = join(dir, `requests_${name}.level.json`);
   const state = await exists(level) ? await readJson<State>(level) : null;
-  const metricsPath = join(dir, `metrics_${name}.json`);
-  const metrics = await exists(metricsPath) ? await readMetrics(metricsPath) : null;
+  const metrics = await readMetrics(join(dir, `metrics_${name}.json`));
   const segments = state?.segments ?? metrics?.summary.segments ?? [];
   return {
     name,

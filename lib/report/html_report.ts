@@ -189,8 +189,7 @@ export function latencyRows(metrics: MetricsDocument): Cell[][] {
     name,
     ...(["p50", "p75", "p90", "p95", "p99"] as const).map((p) => ({
       html: `${ms(d[p])}<br><small>${
-        escapeHtml(intervalText(d[`${p}_ci`], ms)).replaceAll(/, |(?<==) /g, (space) =>
-          space.replace(" ", "\u00a0"))
+        escapeHtml(intervalText(d[`${p}_ci`], ms)).replaceAll(/(?<=[,=]) /g, "\u00a0")
       }</small>`,
     })),
     `${ms(d.mean)}${d.std === null ? "" : ` ± ${ms(d.std)}`}`,

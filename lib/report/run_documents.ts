@@ -93,11 +93,10 @@ export async function readRun(dir: string): Promise<RunDocuments> {
   const levels: Level[] = [];
   for (const row of summary.load_test_summary.toSorted((a, b) => a.concurrency - b.concurrency)) {
     const requests = join(dir, `requests_concurrency_${row.concurrency}.jsonl`);
-    const metrics = join(dir, `metrics_concurrency_${row.concurrency}.json`);
     levels.push({
       concurrency: row.concurrency,
       row,
-      metrics: await exists(metrics) ? await readMetrics(metrics) : null,
+      metrics: await readMetrics(join(dir, `metrics_concurrency_${row.concurrency}.json`)),
       records: await exists(requests) ? await readRequestRecords(requests) : [],
     });
   }
