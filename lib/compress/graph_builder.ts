@@ -10,10 +10,10 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { LayerSpec, MatrixSpec, ModelSpec, NormSpec, RopeSpec } from "../checkpoint/model_spec.ts";
 import type { MatrixForm, StoredMatrix } from "./forms/form.ts";
-import type { KvScales } from "./variant.ts";
 import { biasOf, matrixOf, type MatrixSource, normWeight, stack } from "./matrix_source.ts";
 import { DataType, type OnnxFile } from "./onnx_file.ts";
 import { ropeTables } from "./rope.ts";
+import type { KvScales } from "./variant.ts";
 
 const MS = { domain: "com.microsoft" };
 
@@ -113,9 +113,8 @@ export async function buildGraph(
       narrow(await vector(`${name}.${form.turnedBias ? "turned_" : ""}bias`, bias)),
     ]);
   };
-  const takesNormWeights = (size: number) => form.turnedBias !== undefined && size === spec.hiddenSize;
   const normWeights = async (norm: NormSpec, size: number) => {
-    if (takesNormWeights(size)) {
+    if (form.turnedBias && size === spec.hiddenSize) {
       return [await file.weight("turned.norm", "float", [size], new Float32Array(size).fill(1))];
     }
     const names = [await vector(norm.tensor, await normWeight(checkpoint, norm, size))];
@@ -128,7 +127,7 @@ export async function buildGraph(
       axis: -1,
       epsilon: { float: norm.eps },
     });
-    if (takesNormWeights(size)) form.normalised?.(normed);
+    if (size === spec.hiddenSize) form.normalised?.(normed);
     return normed;
   };
   /** Residual sum and the norm over it. */
@@ -141,7 +140,7 @@ export async function buildGraph(
       { epsilon: { float: norm.eps } },
       { ...MS, outputs: [`${name}.normed`, "", "", `${name}.sum`] },
     );
-    if (takesNormWeights(spec.hiddenSize)) form.normalised?.(normed);
+    form.normalised?.(normed);
     return { normed, sum: `${name}.sum` };
   };
   const tables = new Map<string, Promise<[string, string]>>();

@@ -20,8 +20,8 @@ import { median } from "../math/mod.ts";
 import { BadInput } from "../std/errors.ts";
 import { exists, readJson, writeJson } from "../std/files.ts";
 import { say } from "../std/progress.ts";
-import { exactCodes } from "./codes.ts";
 import { chunkBounds } from "./batcher.ts";
+import { exactCodes } from "./codes.ts";
 import { compareRunners } from "./divergence.ts";
 import { ORT_VERSION } from "./library.ts";
 import type { SessionOptions } from "./ort.ts";
@@ -186,13 +186,16 @@ async function measureKv(dir: string, form: FormName): Promise<KvScales> {
   using runner = await OrtRunner.create(dir, { form, slots: 1, spinUs: 0 });
   const count = Math.min(SAMPLE_TOKENS, runner.context);
   const ids = tokenizer === null
-    ? Array.from({ length: count }, (_, i) => (i * 7919) % runner.vocabSize)
+    ? anyIds(count, runner.vocabSize)
     : texts.flatMap((text) => tokenizer.promptIds({ text }).slice(0, count / texts.length));
   for (const [start, end] of chunkBounds(0, ids.length, runner.chunk)) {
     await runner.prefill(0, ids.slice(start, end), start, "none");
   }
   return runner.kvScales(ids.length);
 }
+
+const anyIds = (count: number, vocabSize: number) =>
+  Array.from({ length: count }, (_, i) => (i * 7919) % vocabSize);
 
 const readData = (name: string) =>
   Deno.readTextFile(fileURLToPath(new URL(`../../data/${name}`, import.meta.url)));
@@ -298,7 +301,7 @@ function racersOf(forms: readonly FormName[]): FormName[] {
 /** Times each kind of run once. */
 async function timeRound(runner: OrtRunner, manifest: VariantManifest, context: number): Promise<Round> {
   const scale = manifest.layers.length / Math.min(SHALLOW_LAYERS, manifest.layers.length);
-  const prompt = Array.from({ length: Math.min(PROMPT, context) }, (_, i) => (i * 7919) % manifest.vocabSize);
+  const prompt = anyIds(Math.min(PROMPT, context), manifest.vocabSize);
   const time = async (runs: number, run: () => Promise<unknown>) => {
     await run();
     const from = performance.now();

@@ -233,7 +233,7 @@ export class OrtRunner implements StepRunner {
     const logitRows = head ? Math.max(this.#fewestRows, rows.length) : 0;
     for (let row = rows.length; row < logitRows; row++) this.#logitRows[2 * row] = this.#logitRows[0];
     const logits = await this.#run(this.#session, this.#kv.range(first, batch), batch, 1, logitRows);
-    return head ? logits.subarray(0, rows.length * this.vocabSize) : logits;
+    return logits.subarray(0, rows.length * this.vocabSize);
   }
 
   /**

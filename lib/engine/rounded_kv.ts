@@ -15,11 +15,26 @@ type Arrays = Pick<KvCache, "arrays" | "shapes" | "range">;
 /** Adding it to a smaller double leaves the nearest whole number, the even one of two. */
 const ROUND = 1.5 * 2 ** 52;
 
+/** How much further than the largest magnitude that was seen codes reach. */
+const MARGIN = 1.25;
+
+/** One head's part of the keys or the values of one layer. */
+interface Head {
+  codes: Int8Array;
+  floats: Float32Array;
+  /** Of each channel [headDim], and its inverse. */
+  steps: Float32Array;
+  inverses: Float64Array;
+  /** Codes of a slot, of all heads. */
+  slotSize: number;
+  /** Where the head begins within a slot. */
+  offset: number;
+}
+
 export class RoundedKv {
-  readonly #codes: Arrays;
-  readonly #floats: Arrays;
-  /** Of each array, the step of each channel [kvHeads * headDim]. */
-  readonly #steps: Float32Array[];
+  /** The tensors over the slot of floats. */
+  readonly #one: BigUint64Array;
+  readonly #heads: Head[];
   /** The slot that the floats are of, and how many of its positions. */
   #slot = 0;
   #held = 0;
@@ -29,9 +44,21 @@ export class RoundedKv {
    * @param floats one slot
    */
   constructor(codes: Arrays, floats: Arrays, { key, value }: KvScales) {
-    this.#codes = codes;
-    this.#floats = floats;
-    this.#steps = key.flatMap((steps, l) => [Float32Array.from(steps), Float32Array.from(value[l])]);
+    const steps = key.flatMap((keySteps, l) => [keySteps, value[l]]);
+    this.#one = floats.range(0, 1);
+    this.#heads = codes.shapes.flatMap(([heads, context, dim], i) =>
+      Array.from({ length: heads }, (_, head) => {
+        const own = Float32Array.from(steps[i].slice(head * dim, (head + 1) * dim));
+        return {
+          codes: codes.arrays[i] as Int8Array,
+          floats: floats.arrays[i] as Float32Array,
+          steps: own,
+          inverses: Float64Array.from(own, (step) => 1 / step),
+          slotSize: heads * context * dim,
+          offset: head * context * dim,
+        };
+      })
+    );
   }
 
   /**
@@ -47,7 +74,7 @@ export class RoundedKv {
     if (this.#slot !== slot) [this.#slot, this.#held] = [slot, 0];
     this.#widen(Math.min(this.#held, start), start);
     this.#held = start;
-    const result = await run(this.#floats.range(0, 1));
+    const result = await run(this.#one);
     this.#round(start, start + length);
     this.#held = start + length;
     return result;
@@ -60,9 +87,10 @@ export class RoundedKv {
 
   /** Brings positions [start, end) from codes to floats. */
   #widen(start: number, end: number): void {
-    for (const { codes, floats, steps, codesAt, floatsAt } of this.#rows(start, end)) {
+    for (const { codes, floats, steps, slotSize, offset } of this.#heads) {
       const dim = steps.length;
-      for (let p = start, i = codesAt, o = floatsAt; p < end; p++) {
+      let o = offset + start * dim, i = this.#slot * slotSize + o;
+      for (let p = start; p < end; p++) {
         for (let c = 0; c < dim; c++) floats[o++] = codes[i++] * steps[c];
       }
     }
@@ -70,11 +98,12 @@ export class RoundedKv {
 
   /** Rounds positions [start, end) of the floats, in place and to codes. */
   #round(start: number, end: number): void {
-    for (const { codes, floats, steps, codesAt, floatsAt } of this.#rows(start, end)) {
-      const dim = steps.length, inverse = Float64Array.from(steps, (step) => 1 / step);
-      for (let p = start, i = codesAt, o = floatsAt; p < end; p++) {
+    for (const { codes, floats, steps, inverses, slotSize, offset } of this.#heads) {
+      const dim = steps.length;
+      let o = offset + start * dim, i = this.#slot * slotSize + o;
+      for (let p = start; p < end; p++) {
         for (let c = 0; c < dim; c++, i++, o++) {
-          const nearest = floats[o] * inverse[c] + ROUND - ROUND;
+          const nearest = floats[o] * inverses[c] + ROUND - ROUND;
           const code = nearest > 127 ? 127 : nearest < -128 ? -128 : nearest;
           codes[i] = code;
           floats[o] = code * steps[c];
@@ -82,28 +111,6 @@ export class RoundedKv {
       }
     }
   }
-
-  /** Each head's part of each array, and where its position `start` lies. */
-  *#rows(start: number, end: number): Generator<HeadRows> {
-    if (start === end) return;
-    for (const [i, [heads, context, dim]] of this.#codes.shapes.entries()) {
-      const codes = this.#codes.arrays[i] as Int8Array, floats = this.#floats.arrays[i] as Float32Array;
-      for (let head = 0; head < heads; head++) {
-        const steps = this.#steps[i].subarray(head * dim, (head + 1) * dim);
-        const floatsAt = (head * context + start) * dim;
-        yield { codes, floats, steps, codesAt: this.#slot * heads * context * dim + floatsAt, floatsAt };
-      }
-    }
-  }
-}
-
-interface HeadRows {
-  codes: Int8Array;
-  floats: Float32Array;
-  /** [headDim] */
-  steps: Float32Array;
-  codesAt: number;
-  floatsAt: number;
 }
 
 /**
@@ -128,5 +135,3 @@ export function kvScalesOf(floats: Arrays, positions: number): KvScales {
     value: largest.filter((_, i) => i % 2 === 1),
   };
 }
-
-const MARGIN = 1.25;

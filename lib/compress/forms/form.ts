@@ -35,6 +35,6 @@ export interface MatrixForm {
    * one in place.
    */
   turnedBias?(name: string, bias: Float32Array): void;
-  /** Is told that each row of x has a root mean square of 1, before x is multiplied. */
+  /** Of such a form: is told of each x whose rows a norm without weights gave a root mean square of 1. */
   normalised?(x: string): void;
 }
