@@ -4,6 +4,8 @@ import { BadInput } from "slolab/std/errors.ts";
 import { runCommand } from "slolab/std/cli.ts";
 import { exists, readJson } from "slolab/std/files.ts";
 import {
+  writeCapacitiesCharts,
+  writeCapacitiesReport,
   writeCapacityCharts,
   writeCapacityReport,
   writeCharts,
@@ -20,10 +22,11 @@ async function writersOf(dir: string) {
   if (await exists(join(dir, "capacity.json"))) {
     return { report: writeCapacityReport, charts: writeCapacityCharts };
   }
-  const summary = join(dir, "summary.json");
-  return await exists(summary) && "level" in await readJson<object>(summary)
-    ? { report: writeLoadReport, charts: writeLoadCharts }
-    : { report: writeHtmlReport, charts: writeCharts };
+  const path = join(dir, "summary.json");
+  const summary = await exists(path) ? await readJson<object>(path) : {};
+  if ("level" in summary) return { report: writeLoadReport, charts: writeLoadCharts };
+  if ("variants" in summary) return { report: writeCapacitiesReport, charts: writeCapacitiesCharts };
+  return { report: writeHtmlReport, charts: writeCharts };
 }
 
 if (import.meta.main) {

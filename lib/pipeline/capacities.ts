@@ -2,31 +2,19 @@
  * The capacities of several variants, each behind an endpoint of its own: one search after the other, under settings
  * that differ in the endpoint alone.
  *
- * `<output>/<variant>` is the folder of a search; `summary.json` and `curve.csv` hold what all of them found.
+ * `<output>/<variant>` is the folder of a search; `summary.json`, `curve.csv` and `report.html` hold what
+ * all of them found.
  */
 import { join } from "node:path";
 import type { VariantName } from "../compress/variant.ts";
 import { type CapacityDocument, figure, heading } from "../metrics/mod.ts";
+import { type CapacitiesDocument, type CapacityOfVariant, writeCapacitiesReport } from "../report/mod.ts";
 import { exists, readJson, writeAtomic, writeJson } from "../std/files.ts";
 import { toRecord } from "../types/mod.ts";
 import { type CapacitySettings, curveCsv, runCapacity } from "./capacity_run.ts";
 import type { RunOptions } from "./load_run.ts";
 import { type EndpointSettings, openTarget } from "./load_target.ts";
 import { checkRunFolder, openRunFolder, type RunDocument, saveRun } from "./run_folder.ts";
-
-/** `summary.json`. */
-export interface CapacitiesDocument extends Pick<CapacityDocument, "attainment" | "slo"> {
-  data_source: string;
-  /** In the order in which they were searched. */
-  variants: CapacityOfVariant[];
-}
-
-export interface CapacityOfVariant
-  extends Pick<CapacityDocument, "capacity_requests_per_sec" | "interval" | "undecided_rates"> {
-  variant: VariantName;
-  endpoint: { base_url: string; model: string };
-  probes: number;
-}
 
 /**
  * Searches each variant's capacity, or what is left of it.
@@ -89,7 +77,8 @@ export async function runCapacities(
   await writeJson(join(outputDir, "summary.json"), summary);
   await writeAtomic(join(outputDir, "curve.csv"), curveCsv(curve));
   await saveRun(outputDir, { ...run, status: "complete" });
-  print(`${heading("CAPACITY OF EACH VARIANT")}\n${capacitiesTable(summary)}\nResults: ${outputDir}`);
+  print(`${heading("CAPACITY OF EACH VARIANT")}\n${capacitiesTable(summary)}`);
+  print(`Report: ${await writeCapacitiesReport(outputDir)}`);
   return summary;
 }
 

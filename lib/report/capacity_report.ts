@@ -10,7 +10,11 @@ import { card, htmlPage } from "./page.ts";
 import type { RunInfo } from "./run_documents.ts";
 import { writeSvgFiles } from "./svg.ts";
 
-async function readCapacity(dir: string): Promise<CapacityDocument> {
+/**
+ * Reads `capacity.json` of a search's folder.
+ * @throws {BadInput} where there is none.
+ */
+export async function readCapacity(dir: string): Promise<CapacityDocument> {
   const path = join(dir, "capacity.json");
   if (!await exists(path)) {
     throw new BadInput(`Cannot report on ${dir} as it must hold a finished capacity search: there is none`);
@@ -58,12 +62,17 @@ function summarySection(capacity: CapacityDocument): string {
     ),
     card("What ran", `${curve.length} probes, ${requests} requests.`),
     "</dl>",
-    `<p class="small">SLO: ${
-      escapeHtml(sloText(slo))
-    }; failures miss. A rate is met or missed where the count of ` +
-    "violations proves it at 99% (MLPerf's early stopping), and missed where its queue grows without end.</p>",
+    sloNote(slo),
     "</section>",
   ].join("\n");
+}
+
+/** What met and missed mean. */
+export function sloNote(slo: CapacityDocument["slo"]): string {
+  return `<p class="small">SLO: ${
+    escapeHtml(sloText(slo))
+  }; failures miss. A rate is met or missed where the count of violations proves it at 99% (MLPerf's early ` +
+    "stopping), and missed where its queue grows without end.</p>";
 }
 
 function probesSection({ curve }: CapacityDocument): string {

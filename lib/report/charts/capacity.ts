@@ -11,16 +11,18 @@ const METRICS = [
   { key: "e2e", title: "End-to-end latency" },
 ] as const;
 
+/** Requests a second, on which capacities lie far apart. */
+export const RATE_AXIS = {
+  field: "rate",
+  type: "quantitative",
+  title: "requests/s",
+  scale: { type: "log", nice: false, padding: 12 },
+  axis: { grid: false, format: ".3~r", labelOverlap: true },
+};
+
 /** The curve of a capacity search. */
 export function capacityChart(document: CapacityDocument): Chart {
   const { curve, interval: [lower, upper], attainment } = document;
-  const x = {
-    field: "rate",
-    type: "quantitative",
-    title: "requests/s",
-    scale: { type: "log", nice: false, padding: 12 },
-    axis: { grid: false, format: ".3~r", labelOverlap: true },
-  };
   const band = lower === null || upper === null ? [] : [{
     data: { values: [{ lower, upper }] },
     mark: { type: "rect", opacity: 0.18, color: PALETTE[6] },
@@ -58,7 +60,7 @@ export function capacityChart(document: CapacityDocument): Chart {
           transform: [{ filter: { param: "shown" } }],
           mark: { type: "line", point: { size: 45, filled: true }, strokeWidth: 2 },
           encoding: {
-            x,
+            x: RATE_AXIS,
             y: { field: "value", type: "quantitative", title: "ms", scale: { zero: true } },
             color: { field: "percentile", title: "percentile", scale: { domain: [...SHOWN] } },
             tooltip: [
@@ -107,7 +109,7 @@ export function capacityChart(document: CapacityDocument): Chart {
               data: { values: shares },
               mark: { type: "rule", strokeWidth: 2, color: PALETTE[6] },
               encoding: {
-                x,
+                x: RATE_AXIS,
                 y: {
                   field: "lower",
                   type: "quantitative",
@@ -122,7 +124,7 @@ export function capacityChart(document: CapacityDocument): Chart {
               data: { values: shares },
               mark: { type: "point", filled: true, size: 60, opacity: 1 },
               encoding: {
-                x,
+                x: RATE_AXIS,
                 y: { field: "value", type: "quantitative" },
                 color: {
                   field: "verdict",
