@@ -53,8 +53,8 @@ Deno.test("runCapacities() searches each variant's capacity, goes on where it wa
       }
       const csv = (await Deno.readTextFile(join(out, "curve.csv"))).trimEnd().split("\n");
       assert.match(csv[0], /^variant,probe,rate,/);
-      assert.match(await Deno.readTextFile(join(out, "report.html")), /<h1>Capacity: base, cheap<\/h1>/);
       assert.deepEqual(csv.slice(1).map((row) => row.split(",")[0]), ["base", "base", "cheap", "cheap"]);
+      assert.match(await Deno.readTextFile(join(out, "report.html")), /<h1>Capacity: base, cheap<\/h1>/);
     })
   ));
 

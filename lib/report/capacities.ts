@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { VariantName } from "../compress/variant.ts";
 import { type CapacityDocument, figure, percent } from "../metrics/mod.ts";
 import { readJson, writeAtomic } from "../std/files.ts";
-import { capacitiesChart } from "./charts/capacities.ts";
+import { capacitiesChart, type Searched } from "./charts/capacities.ts";
 import { readCapacity, sloNote } from "./capacity_report.ts";
 import { capacityWords } from "./charts/capacity.ts";
 import { modelTitle, table } from "./html.ts";
@@ -24,12 +24,6 @@ export interface CapacityOfVariant
   variant: VariantName;
   endpoint: { base_url: string; model: string };
   probes: number;
-}
-
-/** What one variant's search left. */
-export interface Searched {
-  variant: VariantName;
-  capacity: CapacityDocument;
 }
 
 async function readCapacities(dir: string) {

@@ -3,6 +3,7 @@ import { type CapacityDocument, figure, percent } from "../../metrics/mod.ts";
 import { PALETTE } from "../theme.ts";
 import { type Chart, completeSpec, legendFilter, limitLine, PANEL_WIDTH } from "./chart.ts";
 
+const PANEL_HEIGHT = 180;
 const SHOWN = ["p50", "p90", "p99"] as const;
 const VERDICTS = ["met", "undecided", "missed"] as const;
 const METRICS = [
@@ -12,13 +13,50 @@ const METRICS = [
 ] as const;
 
 /** Requests a second, on which capacities lie far apart. */
-export const RATE_AXIS = {
+const RATE_AXIS = {
   field: "rate",
   type: "quantitative",
   title: "requests/s",
   scale: { type: "log", nice: false, padding: 12 },
   axis: { grid: false, format: ".3~r", labelOverlap: true },
 };
+
+const RATE_TIP = { field: "rate", title: "requests/s", format: ".3~r" };
+const VERDICT_TIP = { field: "verdict", title: "SLOs" };
+
+export interface RatePanel {
+  name: string;
+  title: string;
+  /** With `rate` and `verdict`. */
+  values: readonly object[];
+  /** Layers below the lines. */
+  below?: readonly object[];
+  /** Where a line across is; null for none. */
+  limit: number | null;
+  encoding: object;
+  /** What is shown of a value beside its rate and the verdict. */
+  tooltip: readonly object[];
+}
+
+/** A panel of lines against the rate; a choice in the legend shows some of them. */
+export function ratePanel({ name, title, values, below = [], limit, encoding, tooltip }: RatePanel): object {
+  return {
+    title,
+    width: PANEL_WIDTH,
+    height: PANEL_HEIGHT,
+    layer: [
+      ...below,
+      {
+        name,
+        data: { values },
+        transform: [{ filter: { param: "shown" } }],
+        mark: { type: "line", point: { size: 45, filled: true }, strokeWidth: 2 },
+        encoding: { x: RATE_AXIS, ...encoding, tooltip: [RATE_TIP, ...tooltip, VERDICT_TIP] },
+      },
+      ...(limit === null ? [] : [limitLine(limit)]),
+    ],
+  };
+}
 
 /** The curve of a capacity search. */
 export function capacityChart(document: CapacityDocument): Chart {
@@ -46,35 +84,23 @@ export function capacityChart(document: CapacityDocument): Chart {
     ),
   })).filter((panel) => panel.values.length > 0);
   const limits = { ttft: document.slo.ttft_ms, tpot: document.slo.tpot_ms, e2e: document.slo.e2e_ms };
-  const panels = latencies.map(({ key, title, values }) => {
-    const limit = limits[key];
-    return {
+  const panels = latencies.map(({ key, title, values }) =>
+    ratePanel({
+      name: key,
       title,
-      width: PANEL_WIDTH,
-      height: 180,
-      layer: [
-        ...band,
-        {
-          name: key,
-          data: { values },
-          transform: [{ filter: { param: "shown" } }],
-          mark: { type: "line", point: { size: 45, filled: true }, strokeWidth: 2 },
-          encoding: {
-            x: RATE_AXIS,
-            y: { field: "value", type: "quantitative", title: "ms", scale: { zero: true } },
-            color: { field: "percentile", title: "percentile", scale: { domain: [...SHOWN] } },
-            tooltip: [
-              { field: "rate", title: "requests/s", format: ".3~r" },
-              { field: "percentile", title: "percentile" },
-              { field: "value", title: "ms", format: ",.1f" },
-              { field: "verdict", title: "SLOs" },
-            ],
-          },
-        },
-        ...(limit === null ? [] : [limitLine(limit)]),
+      values,
+      below: band,
+      limit: limits[key],
+      encoding: {
+        y: { field: "value", type: "quantitative", title: "ms", scale: { zero: true } },
+        color: { field: "percentile", title: "percentile", scale: { domain: [...SHOWN] } },
+      },
+      tooltip: [
+        { field: "percentile", title: "percentile" },
+        { field: "value", title: "ms", format: ",.1f" },
       ],
-    };
-  });
+    })
+  );
   const shares = curve.filter((row) => row.attainment !== null).map((row) => ({
     rate: row.rate,
     value: row.attainment,
@@ -102,7 +128,7 @@ export function capacityChart(document: CapacityDocument): Chart {
         {
           title: "Requests within every SLO",
           width: PANEL_WIDTH,
-          height: 180,
+          height: PANEL_HEIGHT,
           layer: [
             ...band,
             {
@@ -137,10 +163,10 @@ export function capacityChart(document: CapacityDocument): Chart {
                   scale: { domain: [...VERDICTS], range: ["circle", "diamond", "triangle-up"] },
                 },
                 tooltip: [
-                  { field: "rate", title: "requests/s", format: ".3~r" },
+                  RATE_TIP,
                   { field: "value", title: "within every SLO", format: ".1%" },
                   { field: "requests", title: "requests" },
-                  { field: "verdict", title: "SLOs" },
+                  VERDICT_TIP,
                 ],
               },
             },

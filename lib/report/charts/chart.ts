@@ -1,8 +1,9 @@
 /** What every chart of a run is made of: Vega-Lite v5 specs with inline data. Intervals are 95%. */
 import type { TopLevelSpec } from "vega-lite";
+import type { VariantName } from "../../compress/variant.ts";
 import type { MetricsDocument } from "../../metrics/mod.ts";
 import type { Level } from "../run_documents.ts";
-import { chartConfig, PALETTE } from "../theme.ts";
+import { chartConfig, PALETTE, VARIANT_COLOURS } from "../theme.ts";
 
 export interface Chart {
   id: string;
@@ -23,6 +24,13 @@ export const CONCURRENCY_AXIS = {
   type: "ordinal",
   title: "concurrency (requests in flight)",
 };
+
+/** Each variant in its colour; a legend of null is none. */
+export const variantColour = (variants: readonly VariantName[], legend: object | null = {}) => ({
+  field: "variant",
+  legend,
+  scale: { domain: variants, range: variants.map((v) => VARIANT_COLOURS[v]) },
+});
 
 /** A line across at an SLO's limit. */
 export function limitLine(limit: number): object {

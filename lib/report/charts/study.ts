@@ -1,10 +1,9 @@
 /** The variants of a model side by side. */
-import type { VariantName } from "../../compress/variant.ts";
 import { MMLU_CHANCE } from "../../eval/mod.ts";
 import { figure, percent } from "../../metrics/mod.ts";
 import { megabytes, type StudyDocument } from "../study.ts";
-import { PALETTE, VARIANT_COLOURS } from "../theme.ts";
-import { type Chart, completeSpec, CONCURRENCY_AXIS, PANEL_WIDTH } from "./chart.ts";
+import { PALETTE } from "../theme.ts";
+import { type Chart, completeSpec, CONCURRENCY_AXIS, PANEL_WIDTH, variantColour } from "./chart.ts";
 
 const DATASETS = [["mmlu", "MMLU"], ["gsm8k", "GSM8K"]] as const;
 
@@ -17,12 +16,6 @@ export function studyCharts(study: StudyDocument): Chart[] {
     ...has((r) => r.levels.some((l) => l.throughput_tokens_per_sec !== null)) ? [speedChart(study)] : [],
   ];
 }
-
-const variantColour = (variants: readonly VariantName[]) => ({
-  field: "variant",
-  legend: null,
-  scale: { domain: variants, range: variants.map((v) => VARIANT_COLOURS[v]) },
-});
 
 /** Exact match with Wilson intervals of each variant, a panel for each data set. */
 export function studyAccuracyChart({ rows }: StudyDocument): Chart {
@@ -67,7 +60,7 @@ export function studyAccuracyChart({ rows }: StudyDocument): Chart {
             axis: { format: "%", grid: true },
             scale: { domain: [0, 1] },
           },
-          color: variantColour(variants),
+          color: variantColour(variants, null),
           tooltip: [
             { field: "label", title: "variant" },
             { field: "accuracy", title: "right", format: ".1%" },
@@ -190,7 +183,7 @@ export function speedChart({ rows }: StudyDocument): Chart {
         x: CONCURRENCY_AXIS,
         xOffset: { field: "variant", sort: variants },
         y: { field: "value", type: "quantitative", title: "output tokens/s" },
-        color: { ...variantColour(variants), legend: {}, title: null },
+        color: { ...variantColour(variants), title: null },
         tooltip: [
           { field: "variant", title: "variant" },
           { field: "concurrency", title: "concurrency" },

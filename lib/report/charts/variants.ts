@@ -2,14 +2,7 @@
 import type { VariantReport } from "../../compress/build.ts";
 import type { VariantName } from "../../compress/variant.ts";
 import { percent } from "../../metrics/mod.ts";
-import { VARIANT_COLOURS } from "../theme.ts";
-import { type Chart, completeSpec, legendFilter, PANEL_WIDTH } from "./chart.ts";
-
-const colourOf = (variants: readonly VariantName[], legend: object | null) => ({
-  field: "variant",
-  legend,
-  scale: { domain: variants, range: variants.map((v) => VARIANT_COLOURS[v]) },
-});
+import { type Chart, completeSpec, legendFilter, PANEL_WIDTH, variantColour } from "./chart.ts";
 
 /** Bytes of each variant. */
 export function sizeChart(rows: readonly { variant: VariantName; bytes: number; bits: number }[]): Chart {
@@ -34,7 +27,7 @@ export function sizeChart(rows: readonly { variant: VariantName; bytes: number; 
         tooltip: [{ field: "variant", title: "variant" }, { field: "label", title: "size" }],
       },
       layer: [
-        { mark: { type: "bar" }, encoding: { color: colourOf(rows.map((r) => r.variant), null) } },
+        { mark: { type: "bar" }, encoding: { color: variantColour(rows.map((r) => r.variant), null) } },
         {
           mark: { type: "text", align: "right", dx: -6, color: "white", fontWeight: 600 },
           encoding: { text: { field: "label" } },
@@ -94,7 +87,7 @@ export function weightErrorChart(reports: readonly (VariantReport & { variant: V
             scale: { type: "log" },
             axis: { format: "~%", tickCount: 4 },
           },
-          color: colourOf(variants, {}),
+          color: variantColour(variants),
           detail: { field: "variant" },
           shape: {
             field: "bits",
@@ -148,7 +141,7 @@ export function nextTokenChart(rows: readonly NextToken[]): Chart {
         x: { field: "token", type: "nominal", sort: null, title: "token", axis: { labelLimit: 90 } },
         xOffset: { field: "variant", sort: variants },
         y: { field: "probability", type: "quantitative", title: "probability", axis: { format: "%" } },
-        color: colourOf(variants, {}),
+        color: variantColour(variants),
         tooltip: [
           { field: "token", title: "token" },
           { field: "variant", title: "variant" },
